@@ -54,8 +54,8 @@ export class ExactLru {
   use(key: number): boolean {
     this.#writeKey(key);
     if (this.#store.find(this.#key, 0, KEY_BYTES) !== 0) return true;
-    this.#store.makeRoom(REQUEST_BYTES, REQUEST_ARGUMENTS_COUNT);
-    this.#store.setString(this.#key, 0, KEY_BYTES, 0, this.#value, 0, VALUE_BYTES, 0);
+    this.#store.room.make(REQUEST_BYTES, REQUEST_ARGUMENTS_COUNT);
+    this.#store.strings.set(this.#key, 0, KEY_BYTES, 0, this.#value, 0, VALUE_BYTES, 0);
     return false;
   }
 

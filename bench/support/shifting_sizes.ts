@@ -110,8 +110,8 @@ export class ShiftingSizes {
   setString(length: number): void {
     const { store } = this;
     this.#useKey(this.#keysCount++);
-    store.makeRoom(NAME_BYTES + KEY_BYTES + length, 3);
-    store.setString(this.#key, 0, KEY_BYTES, 0, this.#value, 0, length, 0);
+    store.room.make(NAME_BYTES + KEY_BYTES + length, 3);
+    store.strings.set(this.#key, 0, KEY_BYTES, 0, this.#value, 0, length, 0);
   }
 
   /** Adds, removes or replaces an element or a field of one of the growing lists and hashes. */
@@ -124,7 +124,7 @@ export class ShiftingSizes {
     this.#growing[index] = number;
     const length = random.chance(0.99) ? random.below(100) : random.below(5_000);
     this.#useKey(number);
-    this.store.makeRoom(NAME_BYTES + KEY_BYTES + this.#field.length + length, 4);
+    this.store.room.make(NAME_BYTES + KEY_BYTES + this.#field.length + length, 4);
     const entry = this.store.find(this.#key, 0, KEY_BYTES);
     if (number % 2 === 0) this.#growList(entry, length);
     else this.#growHash(entry, length);
@@ -133,11 +133,11 @@ export class ShiftingSizes {
   #growList(entry: number, length: number): void {
     const { store, random } = this;
     if (entry !== 0 && random.chance(SHRINK_CHANCE)) {
-      store.listPop(entry, random.chance(0.5));
+      store.lists.pop(entry, random.chance(0.5));
     } else if (entry !== 0 && random.chance(REPLACE_CHANCE)) {
-      store.listSet(entry, random.below(store.listLength(entry)), this.#value, 0, length);
+      store.lists.set(entry, random.below(store.lists.length(entry)), this.#value, 0, length);
     } else {
-      store.listPush(this.#key, 0, KEY_BYTES, entry, random.chance(0.5), this.#value, 0, length);
+      store.lists.push(this.#key, 0, KEY_BYTES, entry, random.chance(0.5), this.#value, 0, length);
     }
   }
 
@@ -146,8 +146,8 @@ export class ShiftingSizes {
     const field = this.#field;
     // There are so few fields that some of them already exist.
     new DataView(field.buffer).setUint32(0, random.below(GROWN_COUNT * 2));
-    if (entry !== 0 && random.chance(SHRINK_CHANCE)) store.hashRemove(entry, field, 0, field.length);
-    else store.hashSet(this.#key, 0, KEY_BYTES, entry, field, 0, field.length, this.#value, 0, length);
+    if (entry !== 0 && random.chance(SHRINK_CHANCE)) store.hashes.remove(entry, field, 0, field.length);
+    else store.hashes.set(this.#key, 0, KEY_BYTES, entry, field, 0, field.length, this.#value, 0, length);
   }
 
   #useKey(number: number): void {
@@ -168,15 +168,17 @@ function valueBytes(store: Store, entry: number): number {
   let bytes = 0;
   switch (store.type(entry)) {
     case EntryType.List:
-      for (let isThere = store.listSeek(entry, 0); isThere; isThere = store.listNext()) bytes += store.elementLength();
+      for (let isThere = store.lists.seek(entry, 0); isThere; isThere = store.lists.next()) {
+        bytes += store.lists.elementLength();
+      }
       return bytes;
     case EntryType.Hash:
-      for (let isThere = store.hashFirst(entry); isThere; isThere = store.hashNext()) {
-        bytes += store.fieldLength() + store.valueLength();
+      for (let isThere = store.hashes.first(entry); isThere; isThere = store.hashes.next()) {
+        bytes += store.hashes.fieldLength() + store.hashes.valueLength();
       }
       return bytes;
     default:
-      return store.stringLength(entry);
+      return store.strings.length(entry);
   }
 }
 

@@ -56,9 +56,9 @@ function popFrom(context: CommandContext, request: Request, index: number, reply
   const { bytes, starts, lengths } = request;
   reply.array(2);
   reply.bytes(bytes, starts[index]!, lengths[index]!);
-  store.listSeek(entry, head ? 0 : -1);
+  store.lists.seek(entry, head ? 0 : -1);
   replyElement(store, reply);
-  store.listPop(entry, head);
+  store.lists.pop(entry, head);
   touchKey(context, request, index);
   return true;
 }

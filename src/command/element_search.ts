@@ -57,16 +57,16 @@ export class ElementSearch {
     const { store } = this.#context;
     const entry = findTyped(this.#context, this.#request, 1, EntryType.List);
     if (entry === 0) throw new ValueGone();
-    let more = this.#index >= 0 && store.listSeek(entry, this.#index);
+    let more = this.#index >= 0 && store.lists.seek(entry, this.#index);
     const wanted = this.#request.lengths[this.#argument]!;
     for (; more && this.#left > 0 && work > 0; this.#left--) {
-      work -= store.elementLength() === wanted ? 1 + wanted / BYTES_PER_LOOK : 1;
+      work -= store.lists.elementLength() === wanted ? 1 + wanted / BYTES_PER_LOOK : 1;
       if (isElement(store, this.#request, this.#argument)) {
         this.found = this.#index;
         this.isOver = true;
         return work;
       }
-      more = this.#step === 1 ? store.listNext() : store.listPrevious();
+      more = this.#step === 1 ? store.lists.next() : store.lists.previous();
       this.#index += this.#step;
     }
     this.isOver = !more || this.#left <= 0;
@@ -92,7 +92,7 @@ export class ElementSearch {
     let more = true;
     while (more && count < most && isElement(store, this.#request, this.#argument)) {
       count++;
-      more = this.#step === 1 ? store.listNext() : store.listPrevious();
+      more = this.#step === 1 ? store.lists.next() : store.lists.previous();
     }
     return count;
   }

@@ -142,7 +142,7 @@ function expireAt(
   const store = context.store;
   const hasPassed = deadlineMs <= store.nowMs;
   // A key can be removed this way even if the store is full.
-  if (!hasPassed) store.makeRoom(request.size, request.count);
+  if (!hasPassed) store.room.make(request.size, request.count);
   const entry = findKey(context, request, 1);
   if (entry === 0 || (options !== 0 && !allows(options, store, entry, deadlineMs))) {
     reply.integer(0);

@@ -35,13 +35,13 @@ export function incrbyfloat(context: CommandContext, request: Request, reply: Re
   const entry = findTyped(context, request, 1, EntryType.String);
   let number: LongDouble | typeof INFINITE = ZERO;
   if (entry !== 0) {
-    const text = new Uint8Array(checkLength(store.stringLength(entry), NOT_FLOAT));
-    store.copyString(entry, 0, text, 0, text.length);
+    const text = new Uint8Array(checkLength(store.strings.length(entry), NOT_FLOAT));
+    store.strings.copy(entry, 0, text, 0, text.length);
     number = parse(text, NOT_FLOAT);
   }
   const sum = add(number, numberArgument(request, 2));
   const deadlineMs = entry === 0 ? defaultDeadline(context) : store.deadline(entry);
-  store.setString(request.bytes, request.starts[1]!, request.lengths[1]!, entry, sum, 0, sum.length, deadlineMs);
+  store.strings.set(request.bytes, request.starts[1]!, request.lengths[1]!, entry, sum, 0, sum.length, deadlineMs);
   reply.bytes(sum, 0, sum.length);
 }
 
@@ -54,8 +54,8 @@ export function hincrbyfloat(context: CommandContext, request: Request, reply: R
   const entry = findTyped(context, request, 1, EntryType.Hash);
   let number: LongDouble | typeof INFINITE = ZERO;
   if (findField(store, request, entry, 2)) {
-    const text = new Uint8Array(checkLength(store.valueLength(), HASH_VALUE_NOT_FLOAT));
-    store.copyValue(text, 0);
+    const text = new Uint8Array(checkLength(store.hashes.valueLength(), HASH_VALUE_NOT_FLOAT));
+    store.hashes.copyValue(text, 0);
     number = parse(text, HASH_VALUE_NOT_FLOAT);
   }
   const sum = add(number, increment);

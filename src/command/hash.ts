@@ -90,7 +90,7 @@ function setFields(context: CommandContext, request: Request, from: number, to: 
   const made = entry === 0;
   let added = 0;
   for (let i = from; i < to; i += 2) {
-    entry = store.hashSet(
+    entry = store.hashes.set(
       bytes,
       starts[1]!,
       lengths[1]!,
@@ -103,7 +103,7 @@ function setFields(context: CommandContext, request: Request, from: number, to: 
       lengths[i + 1]!,
       request.dataView,
     );
-    if (store.added) added++;
+    if (store.hashes.added) added++;
   }
   if (made && context.defaultTtlMs !== 0) store.setDeadline(entry, defaultDeadline(context));
   return added;
@@ -127,7 +127,7 @@ export function hsetnx(context: CommandContext, request: Request, reply: Reply):
 export function hget(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const entry = findTyped(context, request, 1, EntryType.Hash);
   if (!findField(context.store, request, entry, 2)) reply.nil();
-  else if (context.store.valueLength() <= LONG_BYTES) replyValue(context.store, reply);
+  else if (context.store.hashes.valueLength() <= LONG_BYTES) replyValue(context.store, reply);
   else return replyItems(reply, new NamedFieldItems(context, request), 0, 1);
 }
 
@@ -140,7 +140,7 @@ export function hmget(context: CommandContext, request: Request, reply: Reply): 
   let i = 2;
   for (; i < quickCount && reply.size < stopBytes; i++) {
     if (!findField(context.store, request, entry, i)) reply.nil();
-    else if (context.store.valueLength() > LONG_BYTES) break;
+    else if (context.store.hashes.valueLength() > LONG_BYTES) break;
     else replyValue(context.store, reply);
   }
   if (i < request.count) return replyItems(reply, new NamedFieldItems(context, request), i - 2, request.count - 2);
@@ -168,8 +168,8 @@ function removeFields(context: CommandContext, request: Request, from: number, t
   let entry = findTyped(context, request, 1, EntryType.Hash);
   let removed = 0;
   for (let i = from; i < to && entry !== 0; i++) {
-    entry = store.hashRemove(entry, request.bytes, request.starts[i]!, request.lengths[i]!);
-    if (store.removed) removed++;
+    entry = store.hashes.remove(entry, request.bytes, request.starts[i]!, request.lengths[i]!);
+    if (store.hashes.removed) removed++;
   }
   return removed;
 }
@@ -177,7 +177,7 @@ function removeFields(context: CommandContext, request: Request, from: number, t
 /** `hgetall key` replies with all fields and their values. */
 export function hgetall(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const entry = findTyped(context, request, 1, EntryType.Hash);
-  reply.map(entry === 0 ? 0 : context.store.hashLength(entry));
+  reply.map(entry === 0 ? 0 : context.store.hashes.length(entry));
   return replyFields(context, request, reply, entry, true, true);
 }
 
@@ -194,10 +194,10 @@ function replyFields(
   const { store } = context;
   const stopBytes = reply.size + REPLY_AT_ONCE_BYTES;
   let i = 0;
-  for (let more = store.hashFirst(entry); more; more = store.hashNext(), i++) {
-    if (i === LONG_ITEMS_COUNT || reply.size > stopBytes || (withValues && store.valueLength() > LONG_BYTES)) {
+  for (let more = store.hashes.first(entry); more; more = store.hashes.next(), i++) {
+    if (i === LONG_ITEMS_COUNT || reply.size > stopBytes || (withValues && store.hashes.valueLength() > LONG_BYTES)) {
       const items = new FieldItems(context, request, withFields, withValues, i);
-      return replyItems(reply, items, i, store.hashLength(entry));
+      return replyItems(reply, items, i, store.hashes.length(entry));
     }
     if (withFields) replyField(store, reply);
     if (withValues) replyValue(store, reply);
@@ -207,13 +207,13 @@ function replyFields(
 /** `hlen key` replies with the number of fields. */
 export function hlen(context: CommandContext, request: Request, reply: Reply): void {
   const entry = findTyped(context, request, 1, EntryType.Hash);
-  reply.integer(entry === 0 ? 0 : context.store.hashLength(entry));
+  reply.integer(entry === 0 ? 0 : context.store.hashes.length(entry));
 }
 
 /** `hstrlen key field` replies with the length of a field's value, in bytes. */
 export function hstrlen(context: CommandContext, request: Request, reply: Reply): void {
   const entry = findTyped(context, request, 1, EntryType.Hash);
-  reply.integer(findField(context.store, request, entry, 2) ? context.store.valueLength() : 0);
+  reply.integer(findField(context.store, request, entry, 2) ? context.store.hashes.valueLength() : 0);
 }
 
 /** `hexists key field` replies whether a field exists. */
@@ -225,14 +225,14 @@ export function hexists(context: CommandContext, request: Request, reply: Reply)
 /** `hkeys key` replies with all fields. */
 export function hkeys(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const entry = findTyped(context, request, 1, EntryType.Hash);
-  reply.array(entry === 0 ? 0 : context.store.hashLength(entry));
+  reply.array(entry === 0 ? 0 : context.store.hashes.length(entry));
   return replyFields(context, request, reply, entry, true, false);
 }
 
 /** `hvals key` replies with the values of all fields. */
 export function hvals(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const entry = findTyped(context, request, 1, EntryType.Hash);
-  reply.array(entry === 0 ? 0 : context.store.hashLength(entry));
+  reply.array(entry === 0 ? 0 : context.store.hashes.length(entry));
   return replyFields(context, request, reply, entry, false, true);
 }
 
@@ -244,9 +244,9 @@ export function hincrby(context: CommandContext, request: Request, reply: Reply)
   const entry = findTyped(context, request, 1, EntryType.Hash);
   let length = 0;
   if (findField(store, request, entry, 2)) {
-    length = store.valueLength();
+    length = store.hashes.valueLength();
     if (length === 0 || length > DECIMAL_MAX_BYTES) throw new ReplyError("ERR", NOT_INTEGER);
-    store.copyValue(decimal, 0);
+    store.hashes.copyValue(decimal, 0);
   }
   length = addDecimal(length, delta, NOT_INTEGER);
   setField(context, request, entry, decimal, 0, length);

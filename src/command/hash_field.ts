@@ -14,19 +14,19 @@ import type { CommandContext } from "./context.ts";
 
 /** Moves the store's cursor to the field in argument `index`. Returns `false` when the entry or the field is absent. */
 export function findField(store: Store, request: Request, entry: number, index: number): boolean {
-  return entry !== 0 && store.hashFind(entry, request.bytes, request.starts[index]!, request.lengths[index]!);
+  return entry !== 0 && store.hashes.find(entry, request.bytes, request.starts[index]!, request.lengths[index]!);
 }
 
 /** Replies with the field at the store's cursor. */
 export function replyField(store: Store, reply: Reply): void {
-  const at = reply.reserve(store.fieldLength());
-  store.copyField(reply.buffer, at, reply.view);
+  const at = reply.reserve(store.hashes.fieldLength());
+  store.hashes.copyField(reply.buffer, at, reply.view);
 }
 
 /** Replies with the value at the store's cursor. */
 export function replyValue(store: Store, reply: Reply): void {
-  const at = reply.reserve(store.valueLength());
-  store.copyValue(reply.buffer, at, reply.view);
+  const at = reply.reserve(store.hashes.valueLength());
+  store.hashes.copyValue(reply.buffer, at, reply.view);
 }
 
 /**
@@ -43,7 +43,7 @@ export function setField(
   valueLength: number,
 ): void {
   const { store } = context;
-  const changed = store.hashSet(
+  const changed = store.hashes.set(
     bytes,
     starts[1]!,
     lengths[1]!,

@@ -58,14 +58,14 @@ export function hrandfield(context: CommandContext, request: Request, reply: Rep
   checkCount(count, withValues);
   const entry = findTyped(context, request, 1, EntryType.Hash);
   if (isOne) {
-    if (entry !== 0 && store.hashSeekRandom(entry, Math.random())) replyField(store, reply);
+    if (entry !== 0 && store.hashes.seekRandom(entry, Math.random())) replyField(store, reply);
     else reply.nil();
   } else if (entry === 0 || count === 0) {
     reply.array(0);
   } else if (count < 0) {
     return new RandomFields(context, request, reply, withValues).replyAny(-count);
   } else {
-    const most = Math.min(count, store.hashLength(entry));
+    const most = Math.min(count, store.hashes.length(entry));
     return new RandomFields(context, request, reply, withValues).replyDifferent(most);
   }
 }
@@ -118,23 +118,23 @@ class RandomFields {
     const reply = this.#reply;
     if (this.#withValues && reply.isRich) reply.array(2);
     replyField(store, reply);
-    if (!this.#withValues) return store.fieldLength();
+    if (!this.#withValues) return store.hashes.fieldLength();
     replyValue(store, reply);
-    return store.fieldLength() + store.valueLength();
+    return store.hashes.fieldLength() + store.hashes.valueLength();
   }
 
   /**
    * Refuses a reply that is far too long before any field is chosen. Its expected size is `count` times the average.
    */
   *#measure(count: number): Steps {
-    const total = this.#store.hashLength(this.#find());
+    const total = this.#store.hashes.length(this.#find());
     const size = yield* sizeOf(new FieldItems(this.#context, this.#request, true, this.#withValues), total);
     this.#reply.announce(count, Math.floor(size / total * count / EXPECTED_SIZE_FACTOR));
   }
 
   /** Replies with `count` fields in the order of choosing; a field may occur several times. */
   *replyAny(count: number): Steps {
-    const total = this.#store.hashLength(this.#find());
+    const total = this.#store.hashes.length(this.#find());
     if (count > LONG_ITEMS_COUNT) yield* this.#measure(count);
     this.#beginArray(count);
     if (count * FEW_OF_MANY < total || total > WALKED_MAX_COUNT) yield* this.#chooseEach(count);
@@ -146,7 +146,7 @@ class RandomFields {
     let entry = this.#find();
     let bytes = 0;
     for (let i = 1; i <= count; i++) {
-      this.#store.hashSeekRandom(entry, Math.random());
+      this.#store.hashes.seekRandom(entry, Math.random());
       bytes += this.#replyItem();
       if (i % CHOSEN_PER_STEP_COUNT !== 0 && bytes < STEP_BYTES) continue;
       yield;
@@ -161,7 +161,7 @@ class RandomFields {
       const entry = this.#find();
       let bytes = 0;
       for (const chosen of this.#chooseFields(entry, total, Math.min(left, CHOSEN_PER_WALK_COUNT))) {
-        this.#store.hashFind(entry, chosen, 0, chosen.length);
+        this.#store.hashes.find(entry, chosen, 0, chosen.length);
         bytes += this.#replyItem();
       }
       // A few walks over small fields are one step.
@@ -177,10 +177,10 @@ class RandomFields {
     const fields = new Array<Uint8Array>(count);
     let number = 0;
     let next = 0;
-    for (let more = store.hashFirst(entry); more && next < count; more = store.hashNext(), number++) {
+    for (let more = store.hashes.first(entry); more && next < count; more = store.hashes.next(), number++) {
       if (numbers[inOrder[next]!] !== number) continue;
-      const copy = new Uint8Array(store.fieldLength());
-      store.copyField(copy, 0);
+      const copy = new Uint8Array(store.hashes.fieldLength());
+      store.hashes.copyField(copy, 0);
       for (; next < count && numbers[inOrder[next]!] === number; next++) fields[inOrder[next]!] = copy;
     }
     return fields;
@@ -192,13 +192,13 @@ class RandomFields {
     if (count > LONG_ITEMS_COUNT) yield* this.#measure(count);
     this.#beginArray(count);
     let entry = this.#find();
-    const total = store.hashLength(entry);
+    const total = store.hashes.length(entry);
     let wanted = count;
     const chosen = new Set<string>();
     let bytes = 0;
     if (count * FEW_OF_MANY < total) {
       for (let choices = count * CHOICES_PER_FIELD; choices > 0 && wanted > 0; choices--) {
-        store.hashSeekRandom(entry, Math.random());
+        store.hashes.seekRandom(entry, Math.random());
         const before = chosen.size;
         if (chosen.add(fieldText(store)).size === before) continue;
         bytes += this.#replyItem();
@@ -236,7 +236,7 @@ const field = new Uint8Array(FIELD_SIZE_MAX_BYTES);
 
 /** Returns the field at the store's cursor, as text of one character per byte. */
 function fieldText(store: Store): string {
-  const length = store.fieldLength();
-  store.copyField(field, 0);
+  const length = store.hashes.fieldLength();
+  store.hashes.copyField(field, 0);
   return binaryText(field, 0, length);
 }

@@ -79,7 +79,7 @@ class FieldWalk {
   survey(cursor: number, count: number): number {
     const mostBuckets = Math.max(count * SCAN_BUCKETS_PER_KEY, SCAN_BUCKETS_MIN_COUNT);
     do {
-      cursor = this.#store.hashScan(this.#entry, cursor, this.#look);
+      cursor = this.#store.hashes.scan(this.#entry, cursor, this.#look);
       this.#buckets++;
     } while (
       cursor !== 0 && this.#buckets < mostBuckets && this.#fields < count && this.#size < SCAN_REPLY_MAX_BYTES &&
@@ -93,7 +93,7 @@ class FieldWalk {
     const isMatch = this.#matches();
     if (isMatch) {
       this.matches++;
-      this.#size += store.fieldLength() + store.valueLength();
+      this.#size += store.hashes.fieldLength() + store.hashes.valueLength();
     }
     if (this.#fields === flags.length) {
       const grown = new Uint8Array(flags.length * 2);
@@ -105,8 +105,8 @@ class FieldWalk {
 
   #matches(): boolean {
     if (this.#glob === undefined) return true;
-    const length = this.#store.fieldLength();
-    this.#store.copyField(field, 0);
+    const length = this.#store.hashes.fieldLength();
+    this.#store.hashes.copyField(field, 0);
     return this.#glob.matches(field, 0, length);
   }
 
@@ -114,7 +114,7 @@ class FieldWalk {
   reply(cursor: number): void {
     this.#fields = 0;
     for (let bucket = 0; bucket < this.#buckets; bucket++) {
-      cursor = this.#store.hashScan(this.#entry, cursor, this.#replyNext);
+      cursor = this.#store.hashes.scan(this.#entry, cursor, this.#replyNext);
     }
   }
 

@@ -20,8 +20,8 @@ import type { Steps } from "./context.ts";
  * @throws {StoreFullError} when there is not enough room
  */
 export function* makeRoomInSteps(store: Store, bytes: number, count: number): Steps {
-  while (!store.makeRoomPart(bytes, count)) yield;
-  store.makeRoom(bytes, count);
+  while (!store.room.makePart(bytes, count)) yield;
+  store.room.make(bytes, count);
 }
 
 /** The memory reserved for the data that is still to be stored. The caller must call {@linkcode release} afterwards. */
@@ -38,7 +38,7 @@ export class KeptRoom {
     this.#store = store;
     this.#size = size;
     this.#count = count;
-    this.#pages = store.keepRoom(size, count, 0);
+    this.#pages = store.room.keep(size, count, 0);
   }
 
   /**
@@ -66,7 +66,7 @@ export class KeptRoom {
   use(size: number, count: number): void {
     this.#size = Math.max(0, this.#size - size);
     this.#count = Math.max(0, this.#count - count);
-    this.#pages = this.#store.keepRoom(this.#size, this.#count, this.#pages);
+    this.#pages = this.#store.room.keep(this.#size, this.#count, this.#pages);
   }
 
   /** Reserves room for `size` bytes from now on, for as many arguments as before. */
@@ -76,6 +76,6 @@ export class KeptRoom {
 
   /** Ends the reservation. */
   release(): void {
-    this.#pages = this.#store.keepRoom(0, 0, this.#pages);
+    this.#pages = this.#store.room.keep(0, 0, this.#pages);
   }
 }

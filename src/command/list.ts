@@ -76,7 +76,7 @@ function pushSome(context: CommandContext, request: Request, head: boolean, from
   let entry = findTyped(context, request, 1, EntryType.List);
   const made = entry === 0;
   for (let i = from; i < to; i++) {
-    entry = store.listPush(
+    entry = store.lists.push(
       bytes,
       starts[1]!,
       lengths[1]!,
@@ -89,7 +89,7 @@ function pushSome(context: CommandContext, request: Request, head: boolean, from
     );
   }
   if (made && context.defaultTtlMs !== 0) entry = store.setDeadline(entry, defaultDeadline(context));
-  return store.listLength(entry);
+  return store.lists.length(entry);
 }
 
 /** `lpop key [count]` removes elements at the head, and replies with them. */
@@ -114,18 +114,18 @@ function pop(context: CommandContext, request: Request, reply: Reply, head: bool
     return;
   }
   if (wanted !== -1) return popMany(context, request, entry, reply, head, wanted);
-  store.listSeek(entry, head ? 0 : -1);
-  if (store.elementLength() > LONG_BYTES) return popLong(context, request, reply, head);
+  store.lists.seek(entry, head ? 0 : -1);
+  if (store.lists.elementLength() > LONG_BYTES) return popLong(context, request, reply, head);
   replyElement(store, reply);
-  store.listPop(entry, head);
+  store.lists.pop(entry, head);
 }
 
 /** Removes a long element after the whole of it is in the reply. */
 function* popLong(context: CommandContext, request: Request, reply: Reply, head: boolean): Steps {
   const { store } = context;
-  const last = store.listLength(findTyped(context, request, 1, EntryType.List)) - 1;
+  const last = store.lists.length(findTyped(context, request, 1, EntryType.List)) - 1;
   yield* replyItems(reply, new ElementItems(context, request, head ? 0 : last), 0, 1);
-  store.listPop(findTyped(context, request, 1, EntryType.List), head);
+  store.lists.pop(findTyped(context, request, 1, EntryType.List), head);
 }
 
 /**
@@ -150,25 +150,25 @@ function popMany(
   wanted: number,
 ): void | Steps {
   const { store } = context;
-  let length = store.listLength(entry);
+  let length = store.lists.length(entry);
   const count = Math.min(wanted, length);
   reply.array(count);
   if (count === 0) return;
   if (count > LONG_ARGUMENTS_COUNT) return popManyInSteps(context, request, reply, head, count);
   // The reply is given its whole size first: if it gets too long, the elements must remain.
   let size = 0;
-  store.listSeek(entry, head ? 0 : length - count);
+  store.lists.seek(entry, head ? 0 : length - count);
   for (let i = 0; i < count; i++) {
-    size += store.elementLength();
-    store.listNext();
+    size += store.lists.elementLength();
+    store.lists.next();
   }
   if (size > LONG_BYTES) return popManyInSteps(context, request, reply, head, count);
   reply.prepare(count, size);
   for (let i = 0; i < count; i++) {
     length--;
-    store.listSeek(entry, head ? 0 : length);
+    store.lists.seek(entry, head ? 0 : length);
     replyElement(store, reply);
-    entry = store.listPop(entry, head);
+    entry = store.lists.pop(entry, head);
   }
 }
 
@@ -181,10 +181,10 @@ function* popManyInSteps(
   count: number,
 ): Steps {
   const { store } = context;
-  const length = store.listLength(findTyped(context, request, 1, EntryType.List));
+  const length = store.lists.length(findTyped(context, request, 1, EntryType.List));
   const first = head ? 0 : length - 1;
   yield* replyItems(reply, new ElementItems(context, request, first, head ? 1 : -1), 0, count);
-  store.listRemove(findTyped(context, request, 1, EntryType.List), head ? 0 : length - count, count);
+  store.lists.remove(findTyped(context, request, 1, EntryType.List), head ? 0 : length - count, count);
 }
 
 /** `lset key index element` replaces an element. */
@@ -192,11 +192,11 @@ export function lset(context: CommandContext, request: Request, reply: Reply): v
   const store = context.store;
   const entry = findTyped(context, request, 1, EntryType.List);
   if (entry === 0) throw new ReplyError("ERR", "no such key");
-  const length = store.listLength(entry);
+  const length = store.lists.length(entry);
   let index = roundedInteger(request, 2);
   if (index < 0) index += length;
   if (index < 0 || index >= length) throw new ReplyError("ERR", "index out of range");
-  store.listSet(entry, index, request.bytes, request.starts[3]!, request.lengths[3]!);
+  store.lists.set(entry, index, request.bytes, request.starts[3]!, request.lengths[3]!);
   reply.ok();
 }
 
@@ -210,8 +210,8 @@ export function lget(context: CommandContext, request: Request, reply: Reply): v
   }
   // The index is parsed only now, as in Redis: for an absent list the reply is nil even if the index is not a number.
   const index = roundedInteger(request, 2);
-  if (!store.listSeek(entry, index)) reply.nil();
-  else if (store.elementLength() <= LONG_BYTES) replyElement(store, reply);
+  if (!store.lists.seek(entry, index)) reply.nil();
+  else if (store.lists.elementLength() <= LONG_BYTES) replyElement(store, reply);
   else return replyItems(reply, new ElementItems(context, request, index), 0, 1);
 }
 
@@ -221,19 +221,19 @@ export function lrange(context: CommandContext, request: Request, reply: Reply):
   let start = roundedInteger(request, 2);
   let stop = roundedInteger(request, 3);
   const entry = findTyped(context, request, 1, EntryType.List);
-  const length = entry === 0 ? 0 : store.listLength(entry);
+  const length = entry === 0 ? 0 : store.lists.length(entry);
   if (start < 0) start = Math.max(0, start + length);
   if (stop < 0) stop += length;
   const count = Math.max(0, Math.min(stop, length - 1) - start + 1);
   reply.array(count);
   if (count === 0) return;
-  store.listSeek(entry, start);
+  store.lists.seek(entry, start);
   const stopBytes = reply.size + REPLY_AT_ONCE_BYTES;
   const quickCount = Math.min(count, LONG_ITEMS_COUNT);
   let i = 0;
-  for (; i < quickCount && reply.size < stopBytes && store.elementLength() <= LONG_BYTES; i++) {
+  for (; i < quickCount && reply.size < stopBytes && store.lists.elementLength() <= LONG_BYTES; i++) {
     replyElement(store, reply);
-    store.listNext();
+    store.lists.next();
   }
   if (i < count) return replyItems(reply, new ElementItems(context, request, start + i), 0, count - i);
 }
@@ -241,7 +241,7 @@ export function lrange(context: CommandContext, request: Request, reply: Reply):
 /** `llen key` replies with the number of elements. */
 export function llen(context: CommandContext, request: Request, reply: Reply): void {
   const entry = findTyped(context, request, 1, EntryType.List);
-  reply.integer(entry === 0 ? 0 : context.store.listLength(entry));
+  reply.integer(entry === 0 ? 0 : context.store.lists.length(entry));
 }
 
 /** `ltrim key start stop` removes all elements outside of a range. */
@@ -251,7 +251,7 @@ export function ltrim(context: CommandContext, request: Request, reply: Reply): 
   let stop = roundedInteger(request, 3);
   const entry = findTyped(context, request, 1, EntryType.List);
   if (entry !== 0) {
-    const length = store.listLength(entry);
+    const length = store.lists.length(entry);
     if (start < 0) start = Math.max(0, start + length);
     if (stop < 0) stop += length;
     stop = Math.min(stop, length - 1);
@@ -259,8 +259,8 @@ export function ltrim(context: CommandContext, request: Request, reply: Reply): 
       store.remove(entry);
     } else {
       // The range at the tail is removed first, so that the other one does not move.
-      const kept = stop + 1 < length ? store.listRemove(entry, stop + 1, length - stop - 1) : entry;
-      if (start > 0) store.listRemove(kept, 0, start);
+      const kept = stop + 1 < length ? store.lists.remove(entry, stop + 1, length - stop - 1) : entry;
+      if (start > 0) store.lists.remove(kept, 0, start);
     }
     touchKey(context, request, 1);
   }

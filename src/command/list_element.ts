@@ -14,13 +14,13 @@ import type { CommandContext } from "./context.ts";
 
 /** Replies with the element at the store's cursor. */
 export function replyElement(store: Store, reply: Reply): void {
-  const at = reply.reserve(store.elementLength());
-  store.copyElement(reply.buffer, at, reply.view);
+  const at = reply.reserve(store.lists.elementLength());
+  store.lists.copyElement(reply.buffer, at, reply.view);
 }
 
 /** Returns whether the element at the store's cursor equals argument `index`. */
 export function isElement(store: Store, request: Request, index: number): boolean {
-  return store.elementEquals(request.bytes, request.starts[index]!, request.lengths[index]!);
+  return store.lists.elementEquals(request.bytes, request.starts[index]!, request.lengths[index]!);
 }
 
 /**
@@ -51,16 +51,16 @@ export function moveElement(
   const source = findTyped(context, request, 1, EntryType.List);
   if (source === 0) return false;
   const destination = findTyped(context, request, 2, EntryType.List);
-  store.listSeek(source, fromHead ? 0 : -1);
-  const length = store.elementLength();
+  store.lists.seek(source, fromHead ? 0 : -1);
+  const length = store.lists.elementLength();
   const at = reply.reserve(length);
-  store.copyElement(reply.buffer, at, reply.view);
+  store.lists.copyElement(reply.buffer, at, reply.view);
   if (source !== destination) {
     // The element is removed first: so there is room for it, however long it is.
-    store.listPop(source, fromHead);
+    store.lists.pop(source, fromHead);
     push(context, request, destination, toHead, reply.buffer, at, length);
-  } else if (fromHead !== toHead && store.listLength(source) > 1) {
-    push(context, request, store.listPop(source, fromHead), toHead, reply.buffer, at, length);
+  } else if (fromHead !== toHead && store.lists.length(source) > 1) {
+    push(context, request, store.lists.pop(source, fromHead), toHead, reply.buffer, at, length);
   } else {
     touchKey(context, request, 1);
   }
@@ -78,6 +78,6 @@ function push(
   length: number,
 ): void {
   const store = context.store;
-  const changed = store.listPush(bytes, starts[2]!, lengths[2]!, entry, head, source, start, length);
+  const changed = store.lists.push(bytes, starts[2]!, lengths[2]!, entry, head, source, start, length);
   if (entry === 0 && context.defaultTtlMs !== 0) store.setDeadline(changed, defaultDeadline(context));
 }

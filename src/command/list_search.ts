@@ -66,8 +66,8 @@ function insertBeside(
   const { store } = context;
   const { bytes, starts, lengths } = request;
   const entry = findTyped(context, request, 1, EntryType.List);
-  const changed = store.listInsert(entry, isBefore ? index : index + 1, bytes, starts[4]!, lengths[4]!);
-  reply.integer(store.listLength(changed));
+  const changed = store.lists.insert(entry, isBefore ? index : index + 1, bytes, starts[4]!, lengths[4]!);
+  reply.integer(store.lists.length(changed));
 }
 
 /**
@@ -81,12 +81,12 @@ export function lrem(context: CommandContext, request: Request, reply: Reply): v
     reply.integer(0);
     return;
   }
-  const before = store.listLength(entry);
+  const before = store.lists.length(entry);
   const most = count === 0 ? Infinity : Math.abs(count);
   if (before > LONG_ITEMS_COUNT || request.size > LONG_COMPARED_BYTES) {
     return removeEqualInSteps(context, request, reply, count < 0, most);
   }
-  const left = store.listRemoveEqual(
+  const left = store.lists.removeEqual(
     entry,
     count < 0,
     most,
@@ -94,7 +94,7 @@ export function lrem(context: CommandContext, request: Request, reply: Reply): v
     request.starts[3]!,
     request.lengths[3]!,
   );
-  reply.integer(left === 0 ? before : before - store.listLength(left));
+  reply.integer(left === 0 ? before : before - store.lists.length(left));
 }
 
 /** Alternates searching for the next equal element and removing it with the equal ones next to it. */
@@ -107,7 +107,7 @@ function* removeEqualInSteps(
 ): Steps {
   const { store } = context;
   const step = fromTail ? -1 : 1;
-  let index = fromTail ? store.listLength(findTyped(context, request, 1, EntryType.List)) - 1 : 0;
+  let index = fromTail ? store.lists.length(findTyped(context, request, 1, EntryType.List)) - 1 : 0;
   let removed = 0;
   let ranges = 0;
   while (removed < most) {
@@ -117,10 +117,10 @@ function* removeEqualInSteps(
     const count = search.countEqual(Math.min(most - removed, LONG_ITEMS_COUNT));
     const first = fromTail ? search.found - count + 1 : search.found;
     removed += count;
-    const left = store.listRemove(findTyped(context, request, 1, EntryType.List), first, count);
+    const left = store.lists.remove(findTyped(context, request, 1, EntryType.List), first, count);
     if (left === 0) break;
     index = fromTail ? first - 1 : first;
-    if (index < 0 || index >= store.listLength(left)) break;
+    if (index < 0 || index >= store.lists.length(left)) break;
     if (++ranges % RANGES_PER_STEP === 0) yield;
   }
   reply.integer(removed);
@@ -142,7 +142,7 @@ export function lpos(context: CommandContext, request: Request, reply: Reply): v
   const entry = findTyped(context, request, 1, EntryType.List);
   const positions = new Positions(context, request, options);
   if (entry === 0) return positions.reply(reply);
-  positions.begin(context.store.listLength(entry));
+  positions.begin(context.store.lists.length(entry));
   if (!positions.run(SEARCH_WITHOUT_STEPS)) return positionsInSteps(positions, reply);
   positions.reply(reply);
 }

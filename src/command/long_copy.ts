@@ -28,8 +28,8 @@ export function* copyValue(context: CommandContext, request: Request): Steps {
   const size = yield* measure(context, request, type);
   const count = countOf(store, findKey(context, request, 1), type) * 2 + request.count;
   // Making room may evict the value to be replaced, but not the value to be copied.
-  while (!store.makeRoomPart(size, count, findKey(context, request, 1))) yield;
-  store.makeRoomBeside(size, count, findKey(context, request, 1));
+  while (!store.room.makePart(size, count, findKey(context, request, 1))) yield;
+  store.room.makeBeside(size, count, findKey(context, request, 1));
   const room = new KeptRoom(store, size, count);
   try {
     const present = findKey(context, request, 2);
@@ -45,7 +45,7 @@ export function* copyValue(context: CommandContext, request: Request): Steps {
 
 function countOf(store: Store, entry: number, type: EntryType): number {
   if (type === EntryType.String) return 1;
-  return type === EntryType.List ? store.listLength(entry) : store.hashLength(entry);
+  return type === EntryType.List ? store.lists.length(entry) : store.hashes.length(entry);
 }
 
 function itemsOf(context: CommandContext, request: Request, type: EntryType): Items {
@@ -55,21 +55,21 @@ function itemsOf(context: CommandContext, request: Request, type: EntryType): It
 /** Returns the total size of all keys, fields and values of the copy, in bytes. */
 function* measure(context: CommandContext, request: Request, type: EntryType): SizeSteps {
   const entry = findKey(context, request, 1);
-  if (type === EntryType.String) return request.size + context.store.stringLength(entry);
+  if (type === EntryType.String) return request.size + context.store.strings.length(entry);
   return request.size + (yield* sizeOf(itemsOf(context, request, type), countOf(context.store, entry, type)));
 }
 
 function* copyString(context: CommandContext, request: Request, room: KeptRoom): Steps {
   const { store } = context;
   const { bytes, starts, lengths } = request;
-  const length = store.stringLength(findKey(context, request, 1));
+  const length = store.strings.length(findKey(context, request, 1));
   const piece = new Uint8Array(Math.min(length, STEP_BYTES));
   for (let at = 0; at < length; at += piece.length) {
     if (at > 0) yield;
     const part = Math.min(piece.length, length - at);
-    store.copyString(findKey(context, request, 1), at, piece, 0, part);
-    if (at === 0) store.setString(bytes, starts[2]!, lengths[2]!, 0, piece, 0, part, 0);
-    else store.appendString(findKey(context, request, 2), piece, 0, part);
+    store.strings.copy(findKey(context, request, 1), at, piece, 0, part);
+    if (at === 0) store.strings.set(bytes, starts[2]!, lengths[2]!, 0, piece, 0, part, 0);
+    else store.strings.append(findKey(context, request, 2), piece, 0, part);
     room.use(part, 0);
   }
 }
@@ -106,13 +106,13 @@ class Batch {
   add(): void {
     const store = this.#store;
     if (this.#isHash) {
-      const at = this.#room(store.fieldLength());
-      store.copyField(this.#bytes, at);
-      const valueAt = this.#room(store.valueLength());
-      store.copyValue(this.#bytes, valueAt);
+      const at = this.#room(store.hashes.fieldLength());
+      store.hashes.copyField(this.#bytes, at);
+      const valueAt = this.#room(store.hashes.valueLength());
+      store.hashes.copyValue(this.#bytes, valueAt);
     } else {
-      const at = this.#room(store.elementLength());
-      store.copyElement(this.#bytes, at);
+      const at = this.#room(store.lists.elementLength());
+      store.lists.copyElement(this.#bytes, at);
     }
   }
 
@@ -135,10 +135,10 @@ class Batch {
       if (this.#isHash) {
         const valueSize = this.#lengths[++i]!;
         const value = at + size;
-        entry = store.hashSet(bytes, start, length, entry, this.#bytes, at, size, this.#bytes, value, valueSize);
+        entry = store.hashes.set(bytes, start, length, entry, this.#bytes, at, size, this.#bytes, value, valueSize);
         at = value + valueSize;
       } else {
-        entry = store.listPush(bytes, start, length, entry, false, this.#bytes, at, size);
+        entry = store.lists.push(bytes, start, length, entry, false, this.#bytes, at, size);
         at += size;
       }
     }
@@ -157,7 +157,7 @@ function* copyItems(
 ): Steps {
   const { store } = context;
   const source = findKey(context, request, 1);
-  const count = isHash ? store.hashLength(source) : store.listLength(source);
+  const count = isHash ? store.hashes.length(source) : store.lists.length(source);
   const batch = new Batch(store, isHash);
   for (let next = 0; next < count;) {
     if (next > 0) yield;

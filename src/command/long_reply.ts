@@ -174,18 +174,18 @@ export class ElementItems extends HeldItems implements Items {
 
   enter(index: number): void {
     const entry = findTyped(this.#context, this.#request, 1, EntryType.List);
-    if (entry === 0 || !this.#store.listSeek(entry, this.#first + index * this.#step)) throw new ValueGone();
+    if (entry === 0 || !this.#store.lists.seek(entry, this.#first + index * this.#step)) throw new ValueGone();
   }
 
   next(): void {
-    if (this.#step === 1) this.#store.listNext();
-    else this.#store.listPrevious();
+    if (this.#step === 1) this.#store.lists.next();
+    else this.#store.lists.previous();
   }
 
   leave(): void {}
 
   size(): number {
-    return this.#store.elementLength();
+    return this.#store.lists.elementLength();
   }
 
   reply(reply: Reply): void {
@@ -193,11 +193,11 @@ export class ElementItems extends HeldItems implements Items {
   }
 
   replyHead(): number {
-    return this.#store.elementLength();
+    return this.#store.lists.elementLength();
   }
 
   copyPart(from: number, target: Uint8Array, at: number, length: number): void {
-    this.#store.copyElementPart(from, target, at, length);
+    this.#store.lists.copyElementPart(from, target, at, length);
   }
 }
 
@@ -235,24 +235,24 @@ export class FieldItems extends HeldItems implements Items {
     const entry = findTyped(this.#context, this.#request, 1, EntryType.Hash);
     if (entry === 0) throw new ValueGone();
     const start = index === this.#start ? this.#startField : this.#field;
-    if (start === undefined) store.hashFirst(entry);
-    else if (!store.hashSeek(entry, start, 0, index === this.#start ? start.length : this.#fieldLength)) {
+    if (start === undefined) store.hashes.first(entry);
+    else if (!store.hashes.seek(entry, start, 0, index === this.#start ? start.length : this.#fieldLength)) {
       throw new ValueGone();
     }
   }
 
   next(): void {
-    this.#store.hashNext();
+    this.#store.hashes.next();
   }
 
   leave(): void {
-    this.#fieldLength = this.#store.fieldLength();
-    this.#store.copyField(this.#field, 0);
+    this.#fieldLength = this.#store.hashes.fieldLength();
+    this.#store.hashes.copyField(this.#field, 0);
   }
 
   size(): number {
     const store = this.#store;
-    return (this.#withFields ? store.fieldLength() : 0) + (this.#withValues ? store.valueLength() : 0);
+    return (this.#withFields ? store.hashes.fieldLength() : 0) + (this.#withValues ? store.hashes.valueLength() : 0);
   }
 
   reply(reply: Reply): void {
@@ -262,11 +262,11 @@ export class FieldItems extends HeldItems implements Items {
 
   replyHead(reply: Reply): number {
     if (this.#withFields) replyField(this.#store, reply);
-    return this.#withValues ? this.#store.valueLength() : -1;
+    return this.#withValues ? this.#store.hashes.valueLength() : -1;
   }
 
   copyPart(from: number, target: Uint8Array, at: number, length: number): void {
-    this.#store.copyValuePart(from, target, at, length);
+    this.#store.hashes.copyValuePart(from, target, at, length);
   }
 }
 
@@ -295,7 +295,7 @@ export class NamedFieldItems extends HeldItems implements Items {
     const { bytes, starts, lengths } = this.#request;
     const entry = findTyped(this.#context, this.#request, 1, EntryType.Hash);
     const argument = this.#index + 2;
-    this.#isThere = entry !== 0 && this.#store.hashFind(entry, bytes, starts[argument]!, lengths[argument]!);
+    this.#isThere = entry !== 0 && this.#store.hashes.find(entry, bytes, starts[argument]!, lengths[argument]!);
   }
 
   next(): void {
@@ -306,7 +306,7 @@ export class NamedFieldItems extends HeldItems implements Items {
   leave(): void {}
 
   size(): number {
-    return this.#isThere ? this.#store.valueLength() : 0;
+    return this.#isThere ? this.#store.hashes.valueLength() : 0;
   }
 
   reply(reply: Reply): void {
@@ -315,11 +315,11 @@ export class NamedFieldItems extends HeldItems implements Items {
   }
 
   replyHead(): number {
-    return this.#store.valueLength();
+    return this.#store.hashes.valueLength();
   }
 
   copyPart(from: number, target: Uint8Array, at: number, length: number): void {
-    this.#store.copyValuePart(from, target, at, length);
+    this.#store.hashes.copyValuePart(from, target, at, length);
   }
 }
 
@@ -363,7 +363,7 @@ export class StringItems extends HeldItems implements Items {
   }
 
   copyPart(from: number, target: Uint8Array, at: number, length: number): void {
-    this.#context.store.copyString(this.#entry, this.#from + from, target, at, length);
+    this.#context.store.strings.copy(this.#entry, this.#from + from, target, at, length);
   }
 }
 
@@ -408,7 +408,7 @@ export class KeyItems implements Items {
   leave(): void {}
 
   size(): number {
-    return this.#entry === 0 ? 0 : this.#store.stringLength(this.#entry);
+    return this.#entry === 0 ? 0 : this.#store.strings.length(this.#entry);
   }
 
   reply(reply: Reply): void {
@@ -417,11 +417,11 @@ export class KeyItems implements Items {
   }
 
   replyHead(): number {
-    return this.#store.stringLength(this.#entry);
+    return this.#store.strings.length(this.#entry);
   }
 
   copyPart(from: number, target: Uint8Array, at: number, length: number): void {
-    this.#store.copyString(this.#entry, from, target, at, length);
+    this.#store.strings.copy(this.#entry, from, target, at, length);
   }
 
   hold(): Hold | undefined {

@@ -21,7 +21,7 @@ import { replyString, setArgument, setPairs } from "./string_value.ts";
 
 /** Replies with `entry`, the string in argument 1; in steps if it is long. */
 export function replyValue(context: CommandContext, request: Request, reply: Reply, entry: number): void | Steps {
-  const length = context.store.stringLength(entry);
+  const length = context.store.strings.length(entry);
   if (length > LONG_BYTES) return replyItems(reply, new StringItems(context, request, 0, length), 0, 1);
   replyString(context.store, entry, reply);
 }
@@ -120,7 +120,7 @@ function* appendPieces(
       yield;
       const part = Math.min(STEP_BYTES, length - at);
       const entry = findTyped(context, request, keyIndex, EntryType.String);
-      store.appendString(entry, request.bytes, start + at, part);
+      store.strings.append(entry, request.bytes, start + at, part);
       at += part;
       room.use(part, at < length ? 0 : 1);
     }

@@ -85,11 +85,11 @@ function encodingOf(store: Store, entry: number): string {
 }
 
 function stringEncoding(store: Store, entry: number): string {
-  const length = store.stringLength(entry);
+  const length = store.strings.length(entry);
   if (length > EMBEDDED_MAX_BYTES) return "raw";
   if (length > DECIMAL_MAX_BYTES) return "embstr";
   const text = new Uint8Array(length);
-  store.copyString(entry, 0, text, 0, length);
+  store.strings.copy(entry, 0, text, 0, length);
   return parseInteger64(text, 0, length) === undefined ? "embstr" : "int";
 }
 
@@ -128,13 +128,13 @@ const SHARED_REFERENCES_COUNT = 2 ** 31 - 1;
 function references(context: CommandContext, request: Request, reply: Reply): void {
   const entry = peekKey(context, request, 2);
   if (entry === 0) reply.nil();
-  else reply.integer(!context.store.evicts && isSharedInteger(context.store, entry) ? SHARED_REFERENCES_COUNT : 1);
+  else reply.integer(!context.store.room.evicts && isSharedInteger(context.store, entry) ? SHARED_REFERENCES_COUNT : 1);
 }
 
 function isSharedInteger(store: Store, entry: number): boolean {
-  if (store.type(entry) !== EntryType.String || store.stringLength(entry) > DECIMAL_MAX_BYTES) return false;
-  const text = new Uint8Array(store.stringLength(entry));
-  store.copyString(entry, 0, text, 0, text.length);
+  if (store.type(entry) !== EntryType.String || store.strings.length(entry) > DECIMAL_MAX_BYTES) return false;
+  const text = new Uint8Array(store.strings.length(entry));
+  store.strings.copy(entry, 0, text, 0, text.length);
   const value = parseInteger64(text, 0, text.length);
   return value !== undefined && value >= 0n && value < SHARED_INTEGERS_COUNT;
 }

@@ -63,7 +63,7 @@ export function copy(context: CommandContext, request: Request, reply: Reply): v
   }
   if (isLong(store, found)) return copyInSteps(context, request, reply);
   // Making room may evict the value to be replaced, but not the value to be copied.
-  const source = store.makeRoomForCopy(found);
+  const source = store.room.makeForCopy(found);
   const present = findKey(context, request, 2);
   if (present !== 0) store.remove(present);
   store.copyEntry(source, bytes, starts[2]!, lengths[2]!);
@@ -74,11 +74,11 @@ export function copy(context: CommandContext, request: Request, reply: Reply): v
 function isLong(store: Store, entry: number): boolean {
   switch (store.type(entry)) {
     case EntryType.String:
-      return store.stringLength(entry) > LONG_VALUE_BYTES;
+      return store.strings.length(entry) > LONG_VALUE_BYTES;
     case EntryType.List:
-      return store.listLength(entry) > LONG_COPIED_COUNT;
+      return store.lists.length(entry) > LONG_COPIED_COUNT;
     default:
-      return store.hashLength(entry) > LONG_COPIED_COUNT;
+      return store.hashes.length(entry) > LONG_COPIED_COUNT;
   }
 }
 

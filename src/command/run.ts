@@ -62,7 +62,7 @@ export function runCommand(
       if (request.size > LONG_BYTES || request.count > LONG_ARGUMENTS_COUNT) {
         return runGrowing(context, command, request, reply);
       }
-      context.store.makeRoom(request.size, request.count);
+      context.store.room.make(request.size, request.count);
     }
     if (isObserved(context, command)) return runInRoom(context, command, request, reply);
   }
@@ -94,10 +94,10 @@ function waitForHolds(
 
 /** Makes room for a large request, and runs it. */
 function runGrowing(context: CommandContext, command: Command, request: Request, reply: Reply): void | Promise<void> {
-  if (!context.store.makeRoomPart(request.size, request.count)) {
+  if (!context.store.room.makePart(request.size, request.count)) {
     return makeRoomAndRun(context, command, request, reply);
   }
-  context.store.makeRoom(request.size, request.count);
+  context.store.room.make(request.size, request.count);
   return runInRoom(context, command, request, reply);
 }
 
@@ -162,9 +162,9 @@ function makeRoomAndRun(
   reply: Reply,
 ): void | Promise<void> {
   const { store } = context;
-  const step = () => store.makeRoomPart(request.size, request.count);
+  const step = () => store.room.makePart(request.size, request.count);
   if (context.slice(step)) {
-    store.makeRoom(request.size, request.count);
+    store.room.make(request.size, request.count);
     return runInRoom(context, command, request, reply);
   }
   if (!context.client.executing) return makeRoomFirst(context, command, request, reply, step);
@@ -185,15 +185,15 @@ async function makeRoomFirst(
   if (hold !== undefined) return await waitAndRun(context, command, request, reply, hold);
   if (context.shared.refusal !== undefined) throw refusedWrite(context.shared.refusal);
   // Other commands may have used some of the room, so little is left to do.
-  store.makeRoom(request.size, request.count);
+  store.room.make(request.size, request.count);
   return await runInRoom(context, command, request, reply);
 }
 
 /** Makes room like {@linkcode makeRoomFirst}, but in steps of a transaction. */
 function* runAfterRoom(context: CommandContext, command: Command, request: Request, reply: Reply): Steps {
   const { store } = context;
-  while (!store.makeRoomPart(request.size, request.count)) yield;
-  store.makeRoom(request.size, request.count);
+  while (!store.room.makePart(request.size, request.count)) yield;
+  store.room.make(request.size, request.count);
   const result = command.run(context, request, reply);
   assert(!(result instanceof Promise), "nothing waits in a transaction");
   if (result !== undefined) yield* result;

@@ -108,7 +108,7 @@ export function mget(context: CommandContext, request: Request, reply: Reply): v
     if (i === ahead) ahead = store.prefetch(bytes, starts, lengths, i, count, 1);
     const entry = store.find(bytes, starts[i]!, lengths[i]!);
     if (entry === 0 || store.type(entry) !== EntryType.String) reply.nil();
-    else if (store.stringLength(entry) > LONG_BYTES) break;
+    else if (store.strings.length(entry) > LONG_BYTES) break;
     else replyString(store, entry, reply);
   }
   if (i < count) return replyItems(reply, new KeyItems(context, request), i - 1, count - 1);
@@ -143,7 +143,7 @@ function removingAfter(steps: Steps, context: CommandContext, request: Request):
 /** `strlen key` replies with the length of a string, in bytes. */
 export function strlen(context: CommandContext, request: Request, reply: Reply): void {
   const entry = findTyped(context, request, 1, EntryType.String);
-  reply.integer(entry === 0 ? 0 : context.store.stringLength(entry));
+  reply.integer(entry === 0 ? 0 : context.store.strings.length(entry));
 }
 
 /** `append key value` appends to a string, which is created if the key is absent. */
@@ -155,11 +155,11 @@ export function append(context: CommandContext, request: Request, reply: Reply):
     reply.integer(length);
     return setValue(context, request, 1, 2, 0, defaultDeadline(context));
   }
-  const total = store.stringLength(entry) + length;
+  const total = store.strings.length(entry) + length;
   if (total > VALUE_SIZE_MAX_BYTES) throw stringTooLong();
   reply.integer(total);
   if (length > LONG_VALUE_BYTES) return appendInSteps(context, request, 1, 2);
-  store.appendString(entry, request.bytes, request.starts[2]!, length);
+  store.strings.append(entry, request.bytes, request.starts[2]!, length);
 }
 
 /** `incr key` adds 1 to an integer. */
@@ -194,13 +194,13 @@ function increment(context: CommandContext, request: Request, reply: Reply, delt
   if (entry === 0) {
     deadlineMs = defaultDeadline(context);
   } else {
-    length = store.stringLength(entry);
+    length = store.strings.length(entry);
     if (length === 0 || length > DECIMAL_MAX_BYTES) throw new ReplyError("ERR", NOT_INTEGER);
-    store.copyString(entry, 0, decimal, 0, length);
+    store.strings.copy(entry, 0, decimal, 0, length);
     deadlineMs = store.deadline(entry);
   }
   length = addDecimal(length, delta, NOT_INTEGER);
-  store.setString(
+  store.strings.set(
     request.bytes,
     request.starts[1]!,
     request.lengths[1]!,

@@ -40,7 +40,7 @@ export function getex(context: CommandContext, request: Request, reply: Reply): 
   const store = context.store;
   const options = readOptions(request, 2, GETEX_OPTIONS);
   // Only a TTL needs memory: without one, the value can be read even if the store is full.
-  if ((options & TTL) !== 0) store.makeRoom(request.size, request.count);
+  if ((options & TTL) !== 0) store.room.make(request.size, request.count);
   const entry = findTyped(context, request, 1, EntryType.String);
   if (entry === 0) {
     reply.nil();

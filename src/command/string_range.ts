@@ -27,7 +27,7 @@ export function getrange(context: CommandContext, request: Request, reply: Reply
   let end = roundedInteger(request, 3);
   const store = context.store;
   const entry = findTyped(context, request, 1, EntryType.String);
-  const length = entry === 0 ? 0 : store.stringLength(entry);
+  const length = entry === 0 ? 0 : store.strings.length(entry);
   // Without this check, two positions before the string would both become 0 and return its first byte.
   const isBackward = start < 0 && end < 0 && start > end;
   if (start < 0) start = Math.max(0, start + length);
@@ -35,7 +35,7 @@ export function getrange(context: CommandContext, request: Request, reply: Reply
   const count = isBackward ? 0 : Math.max(0, Math.min(end, length - 1) - start + 1);
   if (count > LONG_BYTES) return replyItems(reply, new StringItems(context, request, start, count), 0, 1);
   const at = reply.reserve(count);
-  if (count > 0) store.copyString(entry, start, reply.buffer, at, count);
+  if (count > 0) store.strings.copy(entry, start, reply.buffer, at, count);
 }
 
 /** `setrange key offset value` overwrites a part of a string. A gap before the offset is filled with zero bytes. */
@@ -46,7 +46,7 @@ export function setrange(context: CommandContext, request: Request, reply: Reply
   const store = context.store;
   const length = lengths[3]!;
   let entry = findTyped(context, request, 1, EntryType.String);
-  const before = entry === 0 ? 0 : store.stringLength(entry);
+  const before = entry === 0 ? 0 : store.strings.length(entry);
   if (length === 0) {
     reply.integer(before);
     return;
@@ -57,13 +57,13 @@ export function setrange(context: CommandContext, request: Request, reply: Reply
   if (after - before > length) {
     // More room is needed than for the request alone. Making it may evict the key itself, so the entry is looked up
     // again.
-    store.makeRoom(request.size + after - before, request.count);
+    store.room.make(request.size + after - before, request.count);
     entry = findTyped(context, request, 1, EntryType.String);
   }
   if (entry === 0) {
-    entry = store.setString(bytes, starts[1]!, lengths[1]!, 0, EMPTY, 0, 0, defaultDeadline(context));
+    entry = store.strings.set(bytes, starts[1]!, lengths[1]!, 0, EMPTY, 0, 0, defaultDeadline(context));
   }
-  store.overwriteString(entry, offset, bytes, starts[3]!, length);
+  store.strings.overwrite(entry, offset, bytes, starts[3]!, length);
   reply.integer(after);
 }
 
@@ -75,28 +75,28 @@ function* setRangeInSteps(context: CommandContext, request: Request, reply: Repl
   const offset = roundedInteger(request, 2);
   const lengthNow = () => {
     const entry = findTyped(context, request, 1, EntryType.String);
-    return entry === 0 ? 0 : store.stringLength(entry);
+    return entry === 0 ? 0 : store.strings.length(entry);
   };
   // Making room may evict the key itself, unless the key is held. So the missing size is computed again each time.
   const missing = () => Math.max(0, offset + length - lengthNow());
-  while (!store.makeRoomPart(request.size + missing(), request.count)) yield;
-  store.makeRoom(request.size + missing(), request.count);
+  while (!store.room.makePart(request.size + missing(), request.count)) yield;
+  store.room.make(request.size + missing(), request.count);
   const after = Math.max(lengthNow(), offset + length);
   const room = new KeptRoom(store, after - lengthNow(), 1);
   try {
     if (findTyped(context, request, 1, EntryType.String) === 0) {
-      store.setString(bytes, starts[1]!, lengths[1]!, 0, EMPTY, 0, 0, defaultDeadline(context));
+      store.strings.set(bytes, starts[1]!, lengths[1]!, 0, EMPTY, 0, 0, defaultDeadline(context));
     }
     for (let at = lengthNow(); at < offset; at = lengthNow()) {
       yield;
       const entry = findTyped(context, request, 1, EntryType.String);
-      store.appendString(entry, ZEROS, 0, Math.min(ZEROS.length, offset - at));
+      store.strings.append(entry, ZEROS, 0, Math.min(ZEROS.length, offset - at));
       room.keep(after - lengthNow());
     }
     for (let at = 0; at < length; at += STEP_BYTES) {
       yield;
       const entry = findTyped(context, request, 1, EntryType.String);
-      store.overwriteString(entry, offset + at, bytes, start + at, Math.min(STEP_BYTES, length - at));
+      store.strings.overwrite(entry, offset + at, bytes, start + at, Math.min(STEP_BYTES, length - at));
       room.keep(after - lengthNow());
     }
     reply.integer(after);

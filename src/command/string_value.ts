@@ -14,9 +14,9 @@ import type { CommandContext } from "./context.ts";
 
 /** Replies with the whole string. */
 export function replyString(store: Store, entry: number, reply: Reply): void {
-  const length = store.stringLength(entry);
+  const length = store.strings.length(entry);
   const at = reply.reserve(length);
-  store.copyString(entry, 0, reply.buffer, at, length, reply.view);
+  store.strings.copy(entry, 0, reply.buffer, at, length, reply.view);
 }
 
 /**
@@ -36,7 +36,7 @@ export function setArgument(
   length = request.lengths[valueIndex]!,
 ): void {
   const { bytes, starts, lengths } = request;
-  store.setString(
+  store.strings.set(
     bytes,
     starts[keyIndex]!,
     lengths[keyIndex]!,

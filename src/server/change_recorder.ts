@@ -75,7 +75,7 @@ export class ChangeRecorder implements Journal {
   appendString(entry: number, source: Uint8Array, start: number, length: number): void {
     const key = this.#memory;
     const [keyStart, keyLength] = [this.#store.keyStart(entry), this.#store.keyLength(entry)];
-    const before = this.#store.stringLength(entry);
+    const before = this.#store.strings.length(entry);
     this.#logRecords()?.append(key, keyStart, keyLength, before, source, start, length);
     // Bytes after the captured part of the partial value are captured later.
     if (entry !== this.#cursor.partial) {
@@ -87,7 +87,7 @@ export class ChangeRecorder implements Journal {
   overwriteString(entry: number, from: number, source: Uint8Array, start: number, length: number): void {
     const key = this.#memory;
     const [keyStart, keyLength] = [this.#store.keyStart(entry), this.#store.keyLength(entry)];
-    const before = this.#store.stringLength(entry);
+    const before = this.#store.strings.length(entry);
     this.#logRecords()?.overwrite(key, keyStart, keyLength, before, from, source, start, length);
     const records = this.#snapshotRecords(entry);
     if (records === undefined) return;
@@ -170,7 +170,7 @@ export class ChangeRecorder implements Journal {
     view: DataView | undefined,
   ): void {
     const { log } = this;
-    const before = entry === 0 ? 0 : this.#store.listLength(entry);
+    const before = entry === 0 ? 0 : this.#store.lists.length(entry);
     if (log !== undefined) {
       log.writes++;
       log.records.push(key, keyStart, keyLength, before, head, source, start, length, view);
@@ -188,7 +188,7 @@ export class ChangeRecorder implements Journal {
   listSet(entry: number, index: number, source: Uint8Array, start: number, length: number): void {
     const key = this.#memory;
     const [keyStart, keyLength] = [this.#store.keyStart(entry), this.#store.keyLength(entry)];
-    const before = this.#store.listLength(entry);
+    const before = this.#store.lists.length(entry);
     const at = index < 0 ? index + before : index;
     this.#logRecords()?.listSet(key, keyStart, keyLength, before, at, source, start, length);
     const has = this.#lengthOf(entry, before);
@@ -199,7 +199,7 @@ export class ChangeRecorder implements Journal {
   listInsert(entry: number, index: number, source: Uint8Array, start: number, length: number): void {
     const key = this.#memory;
     const [keyStart, keyLength] = [this.#store.keyStart(entry), this.#store.keyLength(entry)];
-    const before = this.#store.listLength(entry);
+    const before = this.#store.lists.length(entry);
     this.#logRecords()?.listInsert(key, keyStart, keyLength, before, index, source, start, length);
     const records = this.#snapshotRecords(entry);
     if (records === undefined) return;
@@ -215,7 +215,7 @@ export class ChangeRecorder implements Journal {
     const key = this.#memory;
     const keyStart = this.#store.keyStart(entry);
     const keyLength = this.#store.keyLength(entry);
-    const before = this.#store.listLength(entry);
+    const before = this.#store.lists.length(entry);
     this.#logRecords()?.listRemove(key, keyStart, keyLength, before, index, count);
     const records = this.#snapshotRecords(entry);
     if (records === undefined) return;
@@ -243,8 +243,8 @@ export class ChangeRecorder implements Journal {
     const capturedTo = this.#cursor.capturedTo;
     let [captured, ahead] = [0, 0];
     let index = 0;
-    for (let found = store.listSeek(entry, 0); found; found = store.listNext(), index++) {
-      if (!store.elementEquals(other, start, length)) continue;
+    for (let found = store.lists.seek(entry, 0); found; found = store.lists.next(), index++) {
+      if (!store.lists.elementEquals(other, start, length)) continue;
       if (index < capturedTo) captured++;
       else ahead++;
     }
@@ -331,9 +331,9 @@ export class ChangeRecorder implements Journal {
     if (snapshot === undefined || !this.#cursor.isCaptured(entry)) return;
     let has = before;
     if (entry === this.#cursor.partial) {
-      if (!store.isFieldCaptured) return;
+      if (!store.hashes.isFieldCaptured) return;
       has = this.#cursor.capturedTo;
-      if (store.added) this.#cursor.capturedTo++;
+      if (store.hashes.added) this.#cursor.capturedTo++;
     }
     snapshot.records.hashSet(
       key,
@@ -359,7 +359,7 @@ export class ChangeRecorder implements Journal {
     const records = this.#snapshotRecords(entry);
     if (records === undefined) return;
     if (entry !== this.#cursor.partial) records.hashRemove(key, keyStart, keyLength, before, field, start, length);
-    else if (this.#store.isFieldCaptured) {
+    else if (this.#store.hashes.isFieldCaptured) {
       records.hashRemove(key, keyStart, keyLength, this.#cursor.capturedTo--, field, start, length);
     }
     this.#snapshot?.cut();

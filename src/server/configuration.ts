@@ -38,12 +38,12 @@ export function serverConfiguration({ settings, store, port, clientMemory }: Con
     "maxmemory-clients": fixed(clientMemory.limitBytes),
     maxmemory: fixed(store.statistics.limitBytes),
     "maxmemory-policy": {
-      get: () => store.evicts ? "allkeys-lru" : "noeviction",
+      get: () => store.room.evicts ? "allkeys-lru" : "noeviction",
       set: (value) => {
         if (value !== "allkeys-lru" && value !== "noeviction") {
           return "argument must be one of the following: allkeys-lru, noeviction";
         }
-        store.evicts = value === "allkeys-lru";
+        store.room.evicts = value === "allkeys-lru";
         return undefined;
       },
     },

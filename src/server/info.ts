@@ -43,7 +43,7 @@ function memoryLines(facts: ServerFacts): InfoLines {
     used_memory_dataset: usedBytes - tableBytes,
     used_memory_overhead: tableBytes + accountBytes,
     maxmemory: limitBytes,
-    maxmemory_policy: store.evicts ? "allkeys-lru" : "noeviction",
+    maxmemory_policy: store.room.evicts ? "allkeys-lru" : "noeviction",
     committed_memory: committedBytes,
     index_memory: tableBytes,
     mem_fragmentation_bytes: committedBytes - usedBytes,

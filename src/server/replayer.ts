@@ -61,14 +61,14 @@ export class Replayer implements RecordTarget {
     valueLength: number,
   ): void {
     const store = this.#store;
-    store.makeRoom(keyLength + valueLength, 2);
+    store.room.make(keyLength + valueLength, 2);
     const entry = store.find(bytes, key, keyLength);
-    store.setString(bytes, key, keyLength, entry, bytes, value, valueLength, deadlineMs);
+    store.strings.set(bytes, key, keyLength, entry, bytes, value, valueLength, deadlineMs);
   }
 
   append(bytes: Uint8Array, key: number, keyLength: number, before: number, value: number, length: number): void {
     const store = this.#store;
-    store.makeRoom(keyLength + length, 2);
+    store.room.make(keyLength + length, 2);
     let entry = store.find(bytes, key, keyLength);
     if (!this.#matches(entry, EntryType.String, before)) return;
     // A repair may have dropped a key that does not match.
@@ -78,8 +78,8 @@ export class Replayer implements RecordTarget {
       this.#partItems = 1;
       this.#partBytes = length;
     }
-    if (entry !== 0) store.appendString(entry, bytes, value, length);
-    else store.setString(bytes, key, keyLength, 0, bytes, value, length, 0);
+    if (entry !== 0) store.strings.append(entry, bytes, value, length);
+    else store.strings.set(bytes, key, keyLength, 0, bytes, value, length, 0);
   }
 
   overwrite(
@@ -92,10 +92,10 @@ export class Replayer implements RecordTarget {
     length: number,
   ): void {
     const store = this.#store;
-    store.makeRoom(keyLength + Math.max(0, from + length - before), 2);
+    store.room.make(keyLength + Math.max(0, from + length - before), 2);
     const entry = store.find(bytes, key, keyLength);
     if (!this.#isPresent(entry, EntryType.String, before)) return;
-    store.overwriteString(entry, from, bytes, value, length);
+    store.strings.overwrite(entry, from, bytes, value, length);
   }
 
   beginPush(bytes: Uint8Array, key: number, keyLength: number, before: number, head: boolean): void {
@@ -107,7 +107,7 @@ export class Replayer implements RecordTarget {
     this.#makeRoom(length);
     if (this.#skips) return;
     const store = this.#store;
-    this.#entry = store.listPush(
+    this.#entry = store.lists.push(
       this.#bytes,
       this.#keyAt,
       this.#keyLength,
@@ -124,9 +124,9 @@ export class Replayer implements RecordTarget {
     const entry = store.find(bytes, key, keyLength);
     if (!this.#isPresent(entry, EntryType.List, before)) return;
     this.#expect(count > 0 && index + count <= before);
-    if (count > 1) store.listRemove(entry, index, count);
-    else if (index === 0 || index === before - 1) store.listPop(entry, index === 0);
-    else store.listRemove(entry, index, count);
+    if (count > 1) store.lists.remove(entry, index, count);
+    else if (index === 0 || index === before - 1) store.lists.pop(entry, index === 0);
+    else store.lists.remove(entry, index, count);
   }
 
   listSet(
@@ -139,11 +139,11 @@ export class Replayer implements RecordTarget {
     length: number,
   ): void {
     const store = this.#store;
-    store.makeRoom(keyLength + length, 2);
+    store.room.make(keyLength + length, 2);
     const entry = store.find(bytes, key, keyLength);
     if (!this.#isPresent(entry, EntryType.List, before)) return;
     this.#expect(index < before);
-    store.listSet(entry, index, bytes, element, length);
+    store.lists.set(entry, index, bytes, element, length);
   }
 
   listInsert(
@@ -156,11 +156,11 @@ export class Replayer implements RecordTarget {
     length: number,
   ): void {
     const store = this.#store;
-    store.makeRoom(keyLength + length, 2);
+    store.room.make(keyLength + length, 2);
     const entry = store.find(bytes, key, keyLength);
     if (!this.#isPresent(entry, EntryType.List, before)) return;
     this.#expect(index <= before);
-    store.listInsert(entry, index, bytes, element, length);
+    store.lists.insert(entry, index, bytes, element, length);
   }
 
   listRemoveEqual(
@@ -176,8 +176,8 @@ export class Replayer implements RecordTarget {
     const store = this.#store;
     const entry = store.find(bytes, key, keyLength);
     if (!this.#isPresent(entry, EntryType.List, before)) return;
-    const left = store.listRemoveEqual(entry, fromTail, most, bytes, element, length);
-    this.#expect((left === 0 ? 0 : store.listLength(left)) === before - most);
+    const left = store.lists.removeEqual(entry, fromTail, most, bytes, element, length);
+    this.#expect((left === 0 ? 0 : store.lists.length(left)) === before - most);
   }
 
   beginFields(bytes: Uint8Array, key: number, keyLength: number, before: number): void {
@@ -190,20 +190,20 @@ export class Replayer implements RecordTarget {
     const key = this.#bytes;
     const [at, length] = [this.#keyAt, this.#keyLength];
     const entry = this.#entry;
-    this.#entry = this.#store.hashSet(key, at, length, entry, bytes, field, fieldLength, bytes, value, valueLength);
+    this.#entry = this.#store.hashes.set(key, at, length, entry, bytes, field, fieldLength, bytes, value, valueLength);
   }
 
   hashRemove(bytes: Uint8Array, key: number, keyLength: number, before: number, field: number, length: number): void {
     const store = this.#store;
     const entry = store.find(bytes, key, keyLength);
     if (!this.#isPresent(entry, EntryType.Hash, before)) return;
-    store.hashRemove(entry, bytes, field, length);
-    this.#expect(store.removed);
+    store.hashes.remove(entry, bytes, field, length);
+    this.#expect(store.hashes.removed);
   }
 
   setDeadline(bytes: Uint8Array, key: number, keyLength: number, deadlineMs: number): void {
     const store = this.#store;
-    store.makeRoom(keyLength, 2);
+    store.room.make(keyLength, 2);
     const entry = store.find(bytes, key, keyLength);
     if (entry !== 0) store.setDeadline(entry, deadlineMs);
     else this.#isAbsent();
@@ -221,7 +221,7 @@ export class Replayer implements RecordTarget {
 
   rename(bytes: Uint8Array, key: number, keyLength: number, newKey: number, newLength: number): void {
     const store = this.#store;
-    store.makeRoom(keyLength + newLength, 2);
+    store.room.make(keyLength + newLength, 2);
     this.#expectAbsent(bytes, newKey, newLength);
     const entry = store.find(bytes, key, keyLength);
     if (entry !== 0) store.rename(entry, bytes, newKey, newLength);
@@ -232,7 +232,7 @@ export class Replayer implements RecordTarget {
     const store = this.#store;
     this.#expectAbsent(bytes, newKey, newLength);
     const entry = store.find(bytes, key, keyLength);
-    if (entry !== 0) store.copyEntry(store.makeRoomForCopy(entry), bytes, newKey, newLength);
+    if (entry !== 0) store.copyEntry(store.room.makeForCopy(entry), bytes, newKey, newLength);
     else this.#isAbsent();
   }
 
@@ -298,7 +298,7 @@ export class Replayer implements RecordTarget {
     if ((this.#roomBytes >= 0 && this.#roomItems >= 0) || this.#skips) return;
     this.#roomBytes = Math.max(0, ROOM_BYTES - bytes);
     this.#roomItems = ROOM_ITEMS - 1;
-    this.#store.makeRoom(Math.max(bytes, ROOM_BYTES), ROOM_ITEMS);
+    this.#store.room.make(Math.max(bytes, ROOM_BYTES), ROOM_ITEMS);
     if (this.#entry === 0) return;
     // Making room moves and evicts other keys, and in the worst case the beginning of this one.
     this.#entry = this.#store.find(this.#bytes, this.#keyAt, this.#keyLength);
@@ -346,8 +346,8 @@ export class Replayer implements RecordTarget {
 
   #length(entry: number, type: EntryType): number {
     const store = this.#store;
-    if (type === EntryType.String) return store.stringLength(entry);
-    return type === EntryType.List ? store.listLength(entry) : store.hashLength(entry);
+    if (type === EntryType.String) return store.strings.length(entry);
+    return type === EntryType.List ? store.lists.length(entry) : store.hashes.length(entry);
   }
 
   #expectAbsent(bytes: Uint8Array, key: number, length: number): void {

@@ -58,7 +58,7 @@ export class SnapshotScan {
     const type = store.type(entry);
     this.keys++;
     if (type === EntryType.String) {
-      const length = store.stringLength(entry);
+      const length = store.strings.length(entry);
       if (length <= SNAPSHOT_PART_BYTES) this.#captureString(entry, length);
       else this.#cursor.partial = entry;
     } else if (type === EntryType.List) {
@@ -68,7 +68,7 @@ export class SnapshotScan {
       } else {
         this.#cursor.partial = entry;
       }
-    } else if (store.isLargeHash(entry)) {
+    } else if (store.hashes.isLarge(entry)) {
       this.#cursor.beginHash(entry);
     } else {
       this.#capturePackedHash(entry);
@@ -84,7 +84,7 @@ export class SnapshotScan {
     const type = store.type(entry);
     let isDone: boolean;
     if (type === EntryType.String) {
-      const length = store.stringLength(entry);
+      const length = store.strings.length(entry);
       const part = Math.min(SNAPSHOT_PART_BYTES, length - cursor.capturedTo);
       const at = this.#records.appendRoom(
         this.#memory,
@@ -93,12 +93,12 @@ export class SnapshotScan {
         cursor.capturedTo,
         part,
       );
-      store.copyString(entry, cursor.capturedTo, this.#records.buffer, at, part);
+      store.strings.copy(entry, cursor.capturedTo, this.#records.buffer, at, part);
       cursor.capturedTo += part;
       isDone = cursor.capturedTo >= length;
     } else if (type === EntryType.List) {
       cursor.capturedTo += this.#captureElements(entry, cursor.capturedTo);
-      isDone = cursor.capturedTo === store.listLength(entry);
+      isDone = cursor.capturedTo === store.lists.length(entry);
     } else {
       isDone = !this.#captureFields(entry);
     }
@@ -112,7 +112,7 @@ export class SnapshotScan {
     const records = this.#records;
     const deadlineMs = store.deadline(entry);
     const at = records.setStringRoom(this.#memory, store.keyStart(entry), store.keyLength(entry), deadlineMs, length);
-    store.copyString(entry, 0, records.buffer, at, length);
+    store.strings.copy(entry, 0, records.buffer, at, length);
   }
 
   /** Captures some elements from `index` on. Returns their number. */
@@ -121,12 +121,12 @@ export class SnapshotScan {
     const records = this.#records;
     let count = 0;
     let bytes = 0;
-    for (let found = store.listSeek(entry, index); found; found = store.listNext()) {
+    for (let found = store.lists.seek(entry, index); found; found = store.lists.next()) {
       if (count === SNAPSHOT_PART_ITEMS || bytes >= SNAPSHOT_PART_BYTES) break;
       if (count === 0) this.#begin(RecordType.PushTail, entry, index);
-      const length = store.elementLength();
+      const length = store.lists.elementLength();
       const at = records.room(length);
-      store.copyElement(records.buffer, at);
+      store.lists.copyElement(records.buffer, at);
       bytes += length;
       count++;
     }
@@ -143,7 +143,7 @@ export class SnapshotScan {
     this.#begin(RecordType.HashSet, entry, cursor.capturedTo);
     let bytes = 0;
     for (let count = 1; field !== 0; count++) {
-      store.hashSeekField(entry, field);
+      store.hashes.seekField(entry, field);
       bytes += this.#addField();
       cursor.capturedTo++;
       if (count === SNAPSHOT_PART_ITEMS || bytes >= SNAPSHOT_PART_BYTES) break;
@@ -156,7 +156,7 @@ export class SnapshotScan {
   #capturePackedHash(entry: number): void {
     const store = this.#store;
     this.#begin(RecordType.HashSet, entry, 0);
-    for (let found = store.hashFirst(entry); found; found = store.hashNext()) this.#addField();
+    for (let found = store.hashes.first(entry); found; found = store.hashes.next()) this.#addField();
     this.#records.finish();
   }
 
@@ -164,11 +164,11 @@ export class SnapshotScan {
   #addField(): number {
     const store = this.#store;
     const records = this.#records;
-    const [fieldLength, valueLength] = [store.fieldLength(), store.valueLength()];
+    const [fieldLength, valueLength] = [store.hashes.fieldLength(), store.hashes.valueLength()];
     const fieldAt = records.room(fieldLength);
-    store.copyField(records.buffer, fieldAt);
+    store.hashes.copyField(records.buffer, fieldAt);
     const valueAt = records.room(valueLength);
-    store.copyValue(records.buffer, valueAt);
+    store.hashes.copyValue(records.buffer, valueAt);
     return fieldLength + valueLength;
   }
 

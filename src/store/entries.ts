@@ -1,12 +1,13 @@
 /**
- * Entries: creating, finding, reshaping and removing them, for values of any type.
+ * Entries: creating, reshaping, renaming and unlinking them, for values of any type.
  *
  * References to an entry are in several places: the table, its neighbours in the recency list and in the wheel, and the
  * blocks of its value. This module keeps all of them up to date. `reform` gives an entry another size or kind (in place
  * if the block's class allows it, otherwise in a new block); `moved` updates the references after compaction.
  * `block.ts` draws the layout.
  *
- * `store.ts` owns the entries, and shares them with `list.ts` and `hash.ts`.
+ * A value that is one byte string, of a string or of a field, is after the key or in a blob: its entry is read and
+ * written here as well. The types of value (`value/`) decide which of the two, and share the entries of one store.
  *
  * @module
  */
@@ -20,7 +21,6 @@ import {
   bodyWord,
   DEADLINE_WORDS,
   ENTRY_WORDS,
-  EntryType,
   FLAG_DEADLINE,
   FLAG_DETACHED,
   flagsOf,
@@ -28,15 +28,9 @@ import {
   HEADER_WORDS,
   keyLengthOf,
   type Kind,
-  KIND_FIELD,
-  KIND_FIELD_BLOB,
-  KIND_LIST,
   KIND_STRING,
-  KIND_STRING_BLOB,
   KIND_STRING_SHORT,
   kindOf,
-  metaOf,
-  SHORT_MAX_BYTES,
   shortLengthOf,
   topOf,
   TRAIT_BLOB,
@@ -47,22 +41,15 @@ import {
   TRAIT_PACKED,
   TRAITS,
   traitsOf,
-  TYPES,
   withShortLength,
 } from "./block.ts";
+import { Chains } from "./chain.ts";
 import { Deadlines } from "./deadlines.ts";
 import { KeyHashes } from "./key_hashes.ts";
 import { RecencyList } from "./recency.ts";
 import { halfSipHash } from "./siphash.ts";
 import { SnapshotCursor } from "./snapshot_cursor.ts";
 import { Table } from "./table.ts";
-
-const SHORT_HEADER_BYTES = HEADER_BYTES[topOf(KIND_STRING_SHORT, 0)]!;
-const STRING_HEADER_BYTES = HEADER_BYTES[topOf(KIND_STRING, 0)]!;
-const FIELD_HEADER_BYTES = HEADER_BYTES[topOf(KIND_FIELD, 0)]!;
-
-/** The number of zero bytes that are appended at a time when a string is written to far beyond its end. */
-const GAP_PIECE_BYTES = 2 ** 20;
 
 /** The argument `keep` of `reform` when the value was freed already, so that only the key is kept. */
 export const KEEP_NOTHING = -1;
@@ -81,6 +68,7 @@ export class Entries {
   readonly garbage: RecencyList;
   readonly deadlines: Deadlines;
   readonly blobs: Blobs;
+  readonly chains: Chains;
   readonly hashes: KeyHashes;
   readonly cursor: SnapshotCursor;
   readonly #seed0: number;
@@ -97,6 +85,7 @@ export class Entries {
     this.cursor = new SnapshotCursor(arena, this.recency);
     this.deadlines = new Deadlines(arena);
     this.blobs = new Blobs(arena);
+    this.chains = new Chains(arena);
     this.#seed0 = seed[0] | 0;
     this.#seed1 = seed[1] | 0;
     this.hashes = new KeyHashes(this.#seed0, this.#seed1);
@@ -200,20 +189,6 @@ export class Entries {
     return entry;
   }
 
-  /** Returns the kind of a string whose value has `length` bytes. */
-  stringKind(hasDeadline: boolean, keyLength: number, length: number): Kind {
-    if (!hasDeadline && length <= SHORT_MAX_BYTES && isInline(SHORT_HEADER_BYTES, keyLength, length)) {
-      return KIND_STRING_SHORT;
-    }
-    const header = STRING_HEADER_BYTES + (hasDeadline ? DEADLINE_WORDS * 4 : 0);
-    return isInline(header, keyLength, length) ? KIND_STRING : KIND_STRING_BLOB;
-  }
-
-  /** Returns the kind of a field of a large hash whose value has `length` bytes. */
-  fieldKind(fieldLength: number, length: number): Kind {
-    return isInline(FIELD_HEADER_BYTES, fieldLength, length) ? KIND_FIELD : KIND_FIELD_BLOB;
-  }
-
   /** Writes the value of an entry that already has the kind and the room for it. */
   writeValue(entry: number, source: Uint8Array, start: number, length: number): void {
     const meta = this.words[entry * 2 + 3]!;
@@ -247,61 +222,46 @@ export class Entries {
     }
   }
 
-  /** Replaces the value of a string or field and keeps the deadline. Returns the entry's reference from now on. */
-  replaceValue(entry: number, source: Uint8Array, start: number, length: number): number {
+  /**
+   * Replaces the value of a string or field and keeps the deadline.
+   *
+   * @param kind the kind of the entry from now on, of the same type of value
+   * @returns the entry's reference from now on
+   */
+  replaceValue(entry: number, kind: Kind, source: Uint8Array, start: number, length: number): number {
     const meta = this.words[entry * 2 + 3]!;
     this.freeBlob(entry);
-    const kind = traitsOf(meta) & TRAIT_FIELD
-      ? this.fieldKind(keyLengthOf(meta), length)
-      : this.stringKind((meta & FLAG_DEADLINE) !== 0, keyLengthOf(meta), length);
     const inlineSize = TRAITS[kind]! & TRAIT_INLINE ? length : 0;
     const reformed = this.reform(entry, topOf(kind, flagsOf(meta)), inlineSize, KEEP_NOTHING);
     this.writeValue(reformed, source, start, length);
     return reformed;
   }
 
-  /** Appends to the value of a string. Returns the entry's reference from now on. */
+  /** Appends to a value without a change of the entry's kind. Returns the entry's reference from now on. */
   appendValue(entry: number, source: Uint8Array, start: number, length: number): number {
     const word = entry * 2;
     const meta = this.words[word + 3]!;
     const old = this.valueLength(entry);
-    if (kindOf(meta) === KIND_STRING_BLOB) {
+    if (traitsOf(meta) & TRAIT_BLOB) {
       const pieceWord = word + this.#pieceWord(meta);
       this.words[pieceWord] = this.blobs.append(this.words[pieceWord]!, source, start, length);
       this.words[word + 4] = old + length;
       return entry;
     }
-    const hasDeadline = (meta & FLAG_DEADLINE) !== 0;
-    if (this.stringKind(hasDeadline, keyLengthOf(meta), old + length) === kindOf(meta)) {
-      const reformed = this.reform(entry, meta >>> 24, old + length, old);
-      copyBytes(source, start, this.bytes, this.valueStart(reformed) + old, length);
-      this.#setLength(reformed, old + length);
-      return reformed;
-    }
-    const joined = new Uint8Array(old + length);
-    this.copyValue(entry, 0, joined, 0, old);
-    joined.set(source.subarray(start, start + length), old);
-    return this.replaceValue(entry, joined, 0, joined.length);
+    const reformed = this.reform(entry, meta >>> 24, old + length, old);
+    copyBytes(source, start, this.bytes, this.valueStart(reformed) + old, length);
+    this.#setLength(reformed, old + length);
+    return reformed;
   }
 
-  /**
-   * Overwrites the value of a string from byte `from` on. Zero bytes fill a gap between its end and `from`. Returns the
-   * entry's reference from now on.
-   */
-  overwriteValue(entry: number, from: number, source: Uint8Array, start: number, length: number): number {
-    for (let gap = from - this.valueLength(entry); gap > 0; gap -= GAP_PIECE_BYTES) {
-      const size = Math.min(gap, GAP_PIECE_BYTES);
-      entry = this.appendValue(entry, new Uint8Array(size), 0, size);
-    }
+  /** Overwrites bytes `[from, from + length)` of a value, which must exist. */
+  overwriteValue(entry: number, from: number, source: Uint8Array, start: number, length: number): void {
     const meta = this.words[entry * 2 + 3]!;
-    const overwritten = Math.min(length, this.valueLength(entry) - from);
     if (traitsOf(meta) & TRAIT_INLINE) {
-      copyBytes(source, start, this.bytes, this.valueStart(entry) + from, overwritten);
+      copyBytes(source, start, this.bytes, this.valueStart(entry) + from, length);
     } else {
-      this.blobs.overwrite(this.words[entry * 2 + this.#pieceWord(meta)]!, from, source, start, overwritten);
+      this.blobs.overwrite(this.words[entry * 2 + this.#pieceWord(meta)]!, from, source, start, length);
     }
-    if (overwritten === length) return entry;
-    return this.appendValue(entry, source, start + overwritten, length - overwritten);
   }
 
   /** Copies the value of a string or field to an entry that already has the kind and the room for it. */
@@ -447,22 +407,23 @@ export class Entries {
     words[to * 2 + 3] = ((meta & 0xffff0000) | length) >>> 0;
     copyBytes(key, start, this.bytes, to * 8 + header, length);
     this.keys.insert(hash, to);
-    return this.#fitValue(to);
+    return to;
   }
 
   /**
-   * Moves the value of a string into or out of its entry if a string of its length with such a key has it there.
-   * Returns the entry.
+   * Copies an entry with packed elements, and the first word of its kind, to an absent key. Returns the copy.
+   *
+   * @param deadlineMs when the copy expires; 0: never
    */
-  #fitValue(entry: number): number {
-    const meta = this.words[entry * 2 + 3]!;
-    if (TYPES[kindOf(meta)] !== EntryType.String) return entry;
-    const length = this.valueLength(entry);
-    const kind = this.stringKind((meta & FLAG_DEADLINE) !== 0, keyLengthOf(meta), length);
-    if ((TRAITS[kind]! & TRAIT_INLINE) === (traitsOf(meta) & TRAIT_INLINE)) return entry;
-    const value = new Uint8Array(length);
-    this.copyValue(entry, 0, value, 0, length);
-    return this.replaceValue(entry, value, 0, length);
+  clonePacked(entry: number, key: Uint8Array, start: number, length: number, deadlineMs: number): number {
+    const words = this.words;
+    const meta = words[entry * 2 + 3]!;
+    const size = words[entry * 2 + 4]!;
+    const made = this.create(kindOf(meta), key, start, length, deadlineMs, size);
+    words[made * 2 + 4] = size;
+    words[made * 2 + bodyWord(words[made * 2 + 3]!)] = words[entry * 2 + bodyWord(meta)]!;
+    copyBytes(this.bytes, this.valueStart(entry), this.bytes, this.valueStart(made), size);
+    return made;
   }
 
   /** Removes an entry of a key from the table and all lists. Its block and its value remain. */
@@ -498,7 +459,7 @@ export class Entries {
     } else {
       this.fields.replace(hash, from, to);
       this.cursor.fieldMoved(from, to);
-      this.#relinkChain(to);
+      this.chains.partMoved(to);
     }
   }
 
@@ -510,111 +471,7 @@ export class Entries {
     if (traits & TRAIT_BLOB) {
       this.blobs.ownerMoved(words[to * 2 + this.#pieceWord(meta)]!, to);
     } else if (traits & TRAIT_CHAIN) {
-      const body = to * 2 + bodyWord(meta);
-      // A detached value may already have lost all its parts.
-      if (words[body] !== 0) {
-        words[words[body]! * 2 + 1] = to;
-        words[words[body + 1]! * 2] = to;
-      }
-    }
-  }
-
-  /**
-   * Updates the neighbours of a part of a chain (a field, or a directory of a list) that has moved to `to`. Chains
-   * begin and end at the entry that owns them, whose words of the kind name the first and the last part.
-   */
-  #relinkChain(to: number): void {
-    const words = this.words;
-    const next = words[to * 2]!;
-    const previous = words[to * 2 + 1]!;
-    const nextMeta = words[next * 2 + 3]!;
-    const previousMeta = words[previous * 2 + 3]!;
-    if (traitsOf(nextMeta) & TRAIT_CHAIN) words[next * 2 + bodyWord(nextMeta) + 1] = to;
-    else words[next * 2 + 1] = to;
-    if (traitsOf(previousMeta) & TRAIT_CHAIN) words[previous * 2 + bodyWord(previousMeta)] = to;
-    else words[previous * 2] = to;
-  }
-
-  /** Updates the neighbours of a directory of a list that has moved to `to`. */
-  directoryMoved(to: number): void {
-    this.#relinkChain(to);
-  }
-
-  /** Adds a part (a field, or a directory) at the front or the back of the chain of `owner`. */
-  linkPart(owner: number, part: number, front: boolean): void {
-    const words = this.words;
-    const body = owner * 2 + bodyWord(words[owner * 2 + 3]!);
-    const first = words[body]!;
-    if (first === 0) {
-      words[body] = words[body + 1] = part;
-      words[part * 2] = words[part * 2 + 1] = owner;
-    } else if (front) {
-      words[part * 2] = first;
-      words[part * 2 + 1] = owner;
-      words[first * 2 + 1] = part;
-      words[body] = part;
-    } else {
-      const last = words[body + 1]!;
-      words[part * 2] = owner;
-      words[part * 2 + 1] = last;
-      words[last * 2] = part;
-      words[body + 1] = part;
-    }
-  }
-
-  /** Adds a part to the chain of `owner`, after one of its parts. */
-  linkPartAfter(owner: number, part: number, previous: number): void {
-    const words = this.words;
-    const next = words[previous * 2]!;
-    if (next === owner) return this.linkPart(owner, part, false);
-    words[part * 2] = next;
-    words[part * 2 + 1] = previous;
-    words[next * 2 + 1] = part;
-    words[previous * 2] = part;
-  }
-
-  /**
-   * Removes the parts from `first` to `last`, which are not all, from the chain of `owner`, a large list. They become
-   * the value of a new detached entry, and are freed later, in steps. Takes a block of 32 bytes.
-   *
-   * @param count the number of elements of these parts
-   */
-  detachParts(owner: number, first: number, last: number, count: number): void {
-    const words = this.words;
-    const body = owner * 2 + bodyWord(words[owner * 2 + 3]!);
-    const previous = words[first * 2 + 1]!;
-    const next = words[last * 2]!;
-    if (previous === owner) words[body] = next;
-    else words[previous * 2] = next;
-    if (next === owner) words[body + 1] = previous;
-    else words[next * 2 + 1] = previous;
-    const detached = this.arena.allocate(HEADER_BYTES[topOf(KIND_LIST, 0)]!);
-    words[detached * 2 + 2] = 0;
-    words[detached * 2 + 3] = metaOf(KIND_LIST) | FLAG_DETACHED;
-    words[detached * 2 + 4] = count;
-    words[detached * 2 + ENTRY_WORDS] = first;
-    words[detached * 2 + ENTRY_WORDS + 1] = last;
-    words[first * 2 + 1] = words[last * 2] = detached;
-    this.garbage.add(detached);
-  }
-
-  /** Removes a part from the chain of `owner`. */
-  unlinkPart(owner: number, part: number): void {
-    const words = this.words;
-    const body = owner * 2 + bodyWord(words[owner * 2 + 3]!);
-    const next = words[part * 2]!;
-    const previous = words[part * 2 + 1]!;
-    if (next === owner && previous === owner) {
-      words[body] = words[body + 1] = 0;
-    } else if (next === owner) {
-      words[body + 1] = previous;
-      words[previous * 2] = owner;
-    } else if (previous === owner) {
-      words[body] = next;
-      words[next * 2 + 1] = owner;
-    } else {
-      words[previous * 2] = next;
-      words[next * 2 + 1] = previous;
+      this.chains.ownerMoved(to);
     }
   }
 }
@@ -623,6 +480,6 @@ export class Entries {
  * Returns whether a value of `length` bytes is in its entry rather than in a blob. `header` is the number of bytes
  * before the key.
  */
-function isInline(header: number, keyLength: number, length: number): boolean {
+export function isInline(header: number, keyLength: number, length: number): boolean {
   return length === 0 || header + keyLength + length <= BLOCK_SHARED_MAX_BYTES;
 }

@@ -41,7 +41,7 @@ testCommands("object refcount, idletime and freq", (makeClient) => {
 
 testCommands("object refcount replies for small integers as Redis does without eviction", (makeClient) => {
   const client = makeClient();
-  client.store.evicts = false;
+  client.store.room.evicts = false;
   const shared = 2 ** 31 - 1;
   const values: [value: string, count: number][] = [
     ["0", shared],

@@ -140,33 +140,34 @@ class Pair {
         if (isFull) this.refusedCount++;
       }
     };
-    const makeRoom = store.makeRoom.bind(store);
-    const makeRoomForCopy = store.makeRoomForCopy.bind(store);
-    const makeRoomPart = store.makeRoomPart.bind(store);
-    const makeRoomBeside = store.makeRoomBeside.bind(store);
-    store.makeRoom = (bytes, count) => noting(() => makeRoom(bytes, count));
-    store.makeRoomPart = (bytes, count, beside) => noting(() => makeRoomPart(bytes, count, beside));
-    store.makeRoomBeside = (bytes, count, beside) => noting(() => makeRoomBeside(bytes, count, beside));
-    store.makeRoomForCopy = (entry) => noting(() => makeRoomForCopy(entry));
+    const { room } = store;
+    const make = room.make.bind(room);
+    const makeForCopy = room.makeForCopy.bind(room);
+    const makePart = room.makePart.bind(room);
+    const makeBeside = room.makeBeside.bind(room);
+    room.make = (bytes, count) => noting(() => make(bytes, count));
+    room.makePart = (bytes, count, beside) => noting(() => makePart(bytes, count, beside));
+    room.makeBeside = (bytes, count, beside) => noting(() => makeBeside(bytes, count, beside));
+    room.makeForCopy = (entry) => noting(() => makeForCopy(entry));
   }
 
   /** Makes the model repeat it. */
   #follow(modelStore: ModelStore): void {
-    const makeRoom = modelStore.makeRoom.bind(modelStore);
+    const { make } = modelStore.room;
     const follow = (bytes: number, count?: number): unknown => {
       const room = this.#rooms.shift();
       assert(room !== undefined, "the model makes room more often");
       modelStore.evict(room.evicted);
       modelStore.full = room.isFull;
-      makeRoom(bytes, count);
+      make(bytes, count);
       return room.result;
     };
-    modelStore.makeRoom = follow;
-    modelStore.makeRoomPart = (bytes, count, beside = 0) => {
+    modelStore.room.make = follow;
+    modelStore.room.makePart = (bytes, count, beside = 0) => {
       if (beside !== 0) modelStore.touch(beside);
       return follow(bytes, count) === true;
     };
-    modelStore.makeRoomBeside = (bytes, count, beside) => {
+    modelStore.room.makeBeside = (bytes, count, beside) => {
       modelStore.touch(beside);
       follow(bytes, count);
     };

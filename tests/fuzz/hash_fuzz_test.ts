@@ -62,17 +62,17 @@ class Run {
   set(field: string): void {
     const value = "v".repeat(this.below(this.below(10) === 0 ? 500 : 20));
     const [fieldBytes, bytes] = [encodeText(field), encodeText(value)];
-    this.store.makeRoom(KEY.length + field.length + value.length, 4);
+    this.store.room.make(KEY.length + field.length + value.length, 4);
     const entry = this.find();
-    this.store.hashSet(KEY, 0, KEY.length, entry, fieldBytes, 0, fieldBytes.length, bytes, 0, bytes.length);
+    this.store.hashes.set(KEY, 0, KEY.length, entry, fieldBytes, 0, fieldBytes.length, bytes, 0, bytes.length);
     this.hash.set(field, value);
   }
 
   remove(field: string): void {
     const bytes = encodeText(field);
     if (this.hash.size === 1 || !this.hash.delete(field)) return;
-    this.store.hashRemove(this.find(), bytes, 0, bytes.length);
-    assert(this.store.removed);
+    this.store.hashes.remove(this.find(), bytes, 0, bytes.length);
+    assert(this.store.hashes.removed);
     for (const scan of this.scans) {
       scan.required.delete(field);
       scan.isDisturbed = true;
@@ -91,7 +91,7 @@ class Run {
 
   go(scan: Scan): void {
     const { store } = this;
-    scan.cursor = store.hashScan(this.find(), scan.cursor, () => {
+    scan.cursor = store.hashes.scan(this.find(), scan.cursor, () => {
       const field = this.reader.field();
       assertEquals(this.reader.fieldValue(), this.hash.get(field));
       scan.visits.set(field, (scan.visits.get(field) ?? 0) + 1);

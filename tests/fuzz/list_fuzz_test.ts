@@ -58,8 +58,8 @@ class Run {
   push(): void {
     const element = this.text();
     const bytes = encodeText(element);
-    this.store.makeRoom(bytes.length + 10, 3);
-    this.store.listPush(KEY, 0, KEY.length, this.find(), false, bytes, 0, bytes.length);
+    this.store.room.make(bytes.length + 10, 3);
+    this.store.lists.push(KEY, 0, KEY.length, this.find(), false, bytes, 0, bytes.length);
     this.list.push(element);
   }
 
@@ -68,10 +68,10 @@ class Run {
     const { store } = this;
     for (let i = 0; i < 200; i++) {
       const key = encodeText(`other:${this.below(5_000)}`);
-      store.makeRoom(OTHER_VALUE.length + 20, 3);
+      store.room.make(OTHER_VALUE.length + 20, 3);
       const entry = store.find(key, 0, key.length);
       if (entry !== 0) store.remove(entry);
-      else store.setString(key, 0, key.length, 0, OTHER_VALUE, 0, this.below(OTHER_VALUE.length), 0);
+      else store.strings.set(key, 0, key.length, 0, OTHER_VALUE, 0, this.below(OTHER_VALUE.length), 0);
     }
     this.#others++;
     if (this.#others % 3 === 0) store.freeRemoved(this.below(200));
@@ -83,8 +83,8 @@ class Run {
       const index = Math.min(this.list.length, place + this.below(3));
       const element = this.text();
       const bytes = encodeText(element);
-      this.store.makeRoom(bytes.length + 20, 5);
-      this.store.listInsert(this.find(), index, bytes, 0, bytes.length);
+      this.store.room.make(bytes.length + 20, 5);
+      this.store.lists.insert(this.find(), index, bytes, 0, bytes.length);
       this.list.splice(index, 0, element);
     }
   }
@@ -97,7 +97,7 @@ class Run {
     const count = this.below(5) === 0 ? most : 1 + this.below(Math.min(most, wanted));
     // Never removes all elements: the model requires an existing list.
     if (count === list.length) return;
-    assertEquals(store.listRemove(this.find(), index, count), this.find());
+    assertEquals(store.lists.remove(this.find(), index, count), this.find());
     list.splice(index, count);
   }
 
@@ -109,7 +109,7 @@ class Run {
     if (indexes.length === list.length) return;
     const most = this.below(3) === 0 ? Infinity : 1 + this.below(indexes.length);
     const fromTail = this.below(2) === 0;
-    store.listRemoveEqual(this.find(), fromTail, most, bytes, 0, bytes.length);
+    store.lists.removeEqual(this.find(), fromTail, most, bytes, 0, bytes.length);
     const gone = new Set(fromTail ? indexes.slice(-most) : indexes.slice(0, most));
     const kept = list.filter((_, index) => !gone.has(index));
     list.length = 0;
@@ -123,11 +123,11 @@ class Run {
     else if (op < 7) this.removeEqual();
     else this.shiftOthers();
     while (this.list.length < this.shape.count / 50) for (let i = 0; i < this.shape.count / 2; i++) this.push();
-    assertEquals(this.store.listLength(this.find()), this.list.length);
+    assertEquals(this.store.lists.length(this.find()), this.list.length);
     // A few reads are sufficient: each finds its place by the counts of all parts.
     for (let i = 0; i < 20; i++) {
       const index = this.below(this.list.length);
-      assert(this.store.listSeek(this.find(), index - (this.below(2) === 0 ? this.list.length : 0)));
+      assert(this.store.lists.seek(this.find(), index - (this.below(2) === 0 ? this.list.length : 0)));
       assertEquals(this.reader.element(), this.list[index]);
     }
   }
@@ -138,11 +138,11 @@ class Run {
     assertEquals(store.audit(), 0, "the allocator's account differs from what is reachable");
     const entry = this.find();
     let index = 0;
-    for (let more = store.listSeek(entry, 0); more; more = store.listNext()) {
+    for (let more = store.lists.seek(entry, 0); more; more = store.lists.next()) {
       assertEquals(this.reader.element(), list[index++]);
     }
     assertEquals(index, list.length);
-    for (let more = store.listSeek(entry, -1); more; more = store.listPrevious()) {
+    for (let more = store.lists.seek(entry, -1); more; more = store.lists.previous()) {
       assertEquals(this.reader.element(), list[--index]);
     }
     assertEquals(index, 0);

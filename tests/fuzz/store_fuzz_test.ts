@@ -95,7 +95,7 @@ class Run {
   makeRoom(bytes: number, count: number): boolean {
     const { store, model } = this;
     try {
-      store.makeRoom(bytes, count);
+      store.room.make(bytes, count);
     } catch (error) {
       assert(error instanceof StoreFullError);
       const oldest = model.keys().next();
@@ -155,7 +155,7 @@ class Run {
     for (const { field, value } of items) {
       const [fieldBytes, valueBytes] = [encodeText(field), encodeText(value)];
       if (made.value instanceof Map) {
-        entry = store.hashSet(
+        entry = store.hashes.set(
           key,
           0,
           key.length,
@@ -169,7 +169,7 @@ class Run {
         );
         made.value.set(field, value);
       } else if (typeof made.value !== "string") {
-        entry = store.listPush(key, 0, key.length, entry, command === 1, valueBytes, 0, valueBytes.length);
+        entry = store.lists.push(key, 0, key.length, entry, command === 1, valueBytes, 0, valueBytes.length);
         if (command === 1) made.value.unshift(value);
         else made.value.push(value);
       }
@@ -180,7 +180,7 @@ class Run {
 
   setMany(name: string, value: string, deadline: number): void {
     const [key, bytes] = [encodeText(name), encodeText(value)];
-    this.store.setString(key, 0, key.length, this.find(name), bytes, 0, bytes.length, deadline);
+    this.store.strings.set(key, 0, key.length, this.find(name), bytes, 0, bytes.length, deadline);
     this.touch(name, { deadline, value });
   }
 
@@ -204,45 +204,45 @@ class Run {
     const held = model.get(name);
     if (op < 5) {
       const deadline = this.below(3) === 0 ? this.store.nowMs + 1 + this.below(100_000) : 0;
-      store.setString(key, 0, key.length, entry, bytes, 0, bytes.length, deadline);
+      store.strings.set(key, 0, key.length, entry, bytes, 0, bytes.length, deadline);
       this.touch(name, { deadline, value });
     } else if (op < 6 && typeof held?.value === "string" && held.value.length < 1e6) {
-      store.appendString(entry, bytes, 0, bytes.length);
+      store.strings.append(entry, bytes, 0, bytes.length);
       held.value += value;
     } else if (op < 10 && (!held || Array.isArray(held.value))) {
       const head = this.below(2) === 0;
-      store.listPush(key, 0, key.length, entry, head, bytes, 0, bytes.length);
+      store.lists.push(key, 0, key.length, entry, head, bytes, 0, bytes.length);
       const list = held ? held.value as string[] : [];
       if (head) list.unshift(value);
       else list.push(value);
       if (!held) this.touch(name, { deadline: 0, value: list });
     } else if (op < 12 && Array.isArray(held?.value)) {
       const head = this.below(2) === 0;
-      const left = store.listPop(entry, head);
+      const left = store.lists.pop(entry, head);
       if (head) held.value.shift();
       else held.value.pop();
       assertEquals(left === 0, held.value.length === 0);
       if (left === 0) model.delete(name);
     } else if (op < 13 && Array.isArray(held?.value)) {
       const index = this.below(held.value.length);
-      entry = store.listSet(entry, index, bytes, 0, bytes.length);
+      entry = store.lists.set(entry, index, bytes, 0, bytes.length);
       held.value[index] = value;
-      assert(store.listSeek(entry, index));
+      assert(store.lists.seek(entry, index));
       assertEquals(this.reader.element(), value);
     } else if (op < 16 && (!held || held.value instanceof Map)) {
-      store.hashSet(key, 0, key.length, entry, fieldBytes, 0, fieldBytes.length, bytes, 0, bytes.length);
+      store.hashes.set(key, 0, key.length, entry, fieldBytes, 0, fieldBytes.length, bytes, 0, bytes.length);
       const hash = held ? held.value as Map<string, string> : new Map<string, string>();
-      assertEquals(store.added, !hash.has(field));
+      assertEquals(store.hashes.added, !hash.has(field));
       hash.set(field, value);
       if (!held) this.touch(name, { deadline: 0, value: hash });
     } else if (op < 17 && held?.value instanceof Map) {
       const fields = [...held.value.keys()];
       const target = fields[this.below(fields.length)]!;
       const targetBytes = encodeText(target);
-      assert(store.hashFind(entry, targetBytes, 0, targetBytes.length));
+      assert(store.hashes.find(entry, targetBytes, 0, targetBytes.length));
       assertEquals(this.reader.fieldValue(), held.value.get(target));
-      const left = store.hashRemove(entry, targetBytes, 0, targetBytes.length);
-      assert(store.removed);
+      const left = store.hashes.remove(entry, targetBytes, 0, targetBytes.length);
+      assert(store.hashes.removed);
       held.value.delete(target);
       if (this.#scan?.hash === held.value) this.#scan.required.delete(target);
       assertEquals(left === 0, held.value.size === 0);
@@ -282,35 +282,35 @@ class Run {
     const index = this.below(list.length + 1);
     let left = entry;
     if (op < 9) {
-      left = store.listInsert(entry, index, bytes, 0, bytes.length);
+      left = store.lists.insert(entry, index, bytes, 0, bytes.length);
       list.splice(index, 0, value);
-      assert(store.listSeek(left, index));
-      assert(store.elementEquals(bytes, 0, bytes.length));
+      assert(store.lists.seek(left, index));
+      assert(store.lists.elementEquals(bytes, 0, bytes.length));
     } else if (op < 11) {
       // Elements are taken from the head, the tail or the middle, and usually few.
       const from = [0, index, list.length - 1][this.below(3)]! % list.length;
       const most = list.length - from;
       const count = 1 + this.below(this.below(20) === 0 ? most : Math.min(most, 20));
-      left = store.listRemove(entry, from, count);
+      left = store.lists.remove(entry, from, count);
       list.splice(from, count);
     } else if (op < 12) {
       const target = this.below(4) === 0 ? value : list[index % list.length]!;
       const most = this.below(2) === 0 ? Infinity : 1 + this.below(3);
       const fromTail = this.below(2) === 0;
       const targetBytes = encodeText(target);
-      left = store.listRemoveEqual(entry, fromTail, most, targetBytes, 0, targetBytes.length);
+      left = store.lists.removeEqual(entry, fromTail, most, targetBytes, 0, targetBytes.length);
       const indexes = [...list.keys()].filter((i) => list[i] === target);
       for (const gone of fromTail ? indexes.slice(-most) : indexes.slice(0, most).reverse()) list.splice(gone, 1);
     } else {
-      assertEquals(store.listSeek(entry, index), index < list.length);
+      assertEquals(store.lists.seek(entry, index), index < list.length);
       let at = index;
-      for (let more = at < list.length; more && at > index - 300; more = store.listPrevious()) {
+      for (let more = at < list.length; more && at > index - 300; more = store.lists.previous()) {
         assertEquals(this.reader.element(), list[at--]);
       }
     }
     assertEquals(left === 0, list.length === 0);
     if (left === 0) this.model.delete(name);
-    else assertEquals(store.listLength(left), list.length);
+    else assertEquals(store.lists.length(left), list.length);
     if (left !== 0 && this.below(20) === 0) assertEquals(this.reader.value(left), list);
   }
 
@@ -336,7 +336,7 @@ class Run {
     let entry = from === to ? 0 : this.find(from);
     if (entry === 0) return;
     try {
-      entry = store.makeRoomForCopy(entry);
+      entry = store.room.makeForCopy(entry);
     } catch (error) {
       assert(error instanceof StoreFullError);
       return this.followEvictions();
@@ -374,7 +374,7 @@ class Run {
     const held = model.get(name);
     if (typeof held?.value !== "string") return;
     const bytes = encodeText(value);
-    const overwritten = store.overwriteString(entry, from, bytes, 0, bytes.length);
+    const overwritten = store.strings.overwrite(entry, from, bytes, 0, bytes.length);
     held.value = before.slice(0, from).padEnd(from, "\0") + value + before.slice(from + value.length);
     this.expectEntry(name, overwritten, held);
   }
@@ -396,7 +396,7 @@ class Run {
 
   chooseField(entry: number, hash: Map<string, string>): void {
     const { store } = this;
-    assert(store.hashSeekRandom(entry, this.below(1e9) / 1e9));
+    assert(store.hashes.seekRandom(entry, this.below(1e9) / 1e9));
     const field = this.reader.field();
     assertEquals(this.reader.fieldValue(), hash.get(field));
   }
@@ -412,7 +412,7 @@ class Run {
     const scan = this.#scan;
     const entry = this.find(scan.name);
     if (entry === 0) return;
-    scan.cursor = store.hashScan(entry, scan.cursor, () => {
+    scan.cursor = store.hashes.scan(entry, scan.cursor, () => {
       const field = this.reader.field();
       assertEquals(this.reader.fieldValue(), scan.hash.get(field));
       scan.seen.add(field);

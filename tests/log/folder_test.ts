@@ -52,7 +52,7 @@ Deno.test("DataFolder.open() creates a folder and files that only their owner ca
       intervalMs: 0,
     });
     const key = new TextEncoder().encode("k");
-    store.setString(key, 0, 1, 0, key, 0, 1, 0);
+    store.strings.set(key, 0, 1, 0, key, 0, 1, 0);
     await persistence.log!.settled();
     await persistence.save();
     const names = await namesIn(deep);

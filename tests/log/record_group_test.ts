@@ -160,7 +160,7 @@ Deno.test("a group that is closed twice is in the log once", async () => {
   const log = rig.persistence.log!;
   const key = encodeText("k");
   const from = log.position;
-  rig.store.listPush(key, 0, 1, 0, false, key, 0, 1);
+  rig.store.lists.push(key, 0, 1, 0, false, key, 0, 1);
   const group = log.openGroup(from, 0);
   assertEquals(log.openGroups, 1);
   group.close();

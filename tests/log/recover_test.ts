@@ -77,18 +77,18 @@ class Server {
 function set(store: Store, key: string, value: string): void {
   const [keyBytes, bytes] = [encodeText(key), encodeText(value)];
   const entry = store.find(keyBytes, 0, keyBytes.length);
-  store.setString(keyBytes, 0, keyBytes.length, entry, bytes, 0, bytes.length, 0);
+  store.strings.set(keyBytes, 0, keyBytes.length, entry, bytes, 0, bytes.length, 0);
 }
 
 function append(store: Store, key: string, value: string): void {
   const [keyBytes, bytes] = [encodeText(key), encodeText(value)];
-  store.appendString(store.find(keyBytes, 0, keyBytes.length), bytes, 0, bytes.length);
+  store.strings.append(store.find(keyBytes, 0, keyBytes.length), bytes, 0, bytes.length);
 }
 
 function push(store: Store, key: string, element: string): void {
   const [keyBytes, bytes] = [encodeText(key), encodeText(element)];
   const entry = store.find(keyBytes, 0, keyBytes.length);
-  store.listPush(keyBytes, 0, keyBytes.length, entry, false, bytes, 0, bytes.length);
+  store.lists.push(keyBytes, 0, keyBytes.length, entry, false, bytes, 0, bytes.length);
 }
 
 function remove(store: Store, key: string): void {
@@ -616,7 +616,7 @@ Deno.test("Persistence.open() drops in a repair a value without its last part, a
     const key = encodeText(name);
     for (let i = 0; i < count; i++) {
       const entry = server.store.find(key, 0, key.length);
-      server.store.listPush(key, 0, key.length, entry, false, element, 0, element.length);
+      server.store.lists.push(key, 0, key.length, entry, false, element, 0, element.length);
     }
   };
   push("whole", 300);
@@ -871,7 +871,7 @@ Deno.test("Persistence.open() starts on a full disk although keys are evicted, a
   const source = await Server.start(files);
   source.batch((store) => {
     const key = encodeText("brief");
-    store.setString(key, 0, key.length, 0, key, 0, key.length, NOW_MS + 1);
+    store.strings.set(key, 0, key.length, 0, key, 0, key.length, NOW_MS + 1);
   });
   await source.stop();
   files.capacityBytes = files.usedBytes;

@@ -40,8 +40,8 @@ function find(store: Store, number: number): number {
 
 /** Sets a string as the command does. */
 function set(store: Store, number: number, length: number): void {
-  store.makeRoom(7 + length, 3);
-  store.setString(keyOf(number), 0, 4, find(store, number), value, 0, length, 0);
+  store.room.make(7 + length, 3);
+  store.strings.set(keyOf(number), 0, 4, find(store, number), value, 0, length, 0);
 }
 
 Deno.test("Store uses most of its limit, and never more, with any sequence of sizes", longOnly, () => {
@@ -62,9 +62,9 @@ Deno.test("Store keeps values of every length unchanged", () => {
   ) {
     set(store, 1, length);
     const entry = find(store, 1);
-    assertEquals(store.stringLength(entry), length);
+    assertEquals(store.strings.length(entry), length);
     got.fill(0, 0, length);
-    store.copyString(entry, 0, got, 0, length);
+    store.strings.copy(entry, 0, got, 0, length);
     assertEquals(indexOfDifference(got, value, length), -1, `a value of ${length} bytes came back as another`);
     assertEquals(store.audit(), 0);
   }
@@ -138,15 +138,15 @@ Deno.test("Store clear() leaves no old table to the next large hash", () => {
   // The first page of the former table of fields now holds strings.
   for (let number = 1; number <= 12_000; number++) set(store, number, 1_000);
   for (let field = 0; field < fields; field++) setField(store, field, 100);
-  assertEquals(store.hashLength(find(store, 0)), fields);
+  assertEquals(store.hashes.length(find(store, 0)), fields);
   assertEquals(store.audit(), 0);
 });
 
 /** Sets a field of the hash under key 0 as the command does. */
 function setField(store: Store, field: number, length: number): void {
-  store.makeRoom(16 + length, 4);
+  store.room.make(16 + length, 4);
   const entry = find(store, 0);
-  store.hashSet(new Uint8Array(4), 0, 4, entry, keyOf(field), 0, 4, value, 0, length);
+  store.hashes.set(new Uint8Array(4), 0, 4, entry, keyOf(field), 0, 4, value, 0, length);
 }
 
 /** Returns the bytes of the data, without tables. */
@@ -163,8 +163,8 @@ function makeLarge(store: Store, type: "list" | "hash"): number {
       setField(store, number, 10);
       continue;
     }
-    store.makeRoom(24, 3);
-    store.listPush(key, 0, 4, find(store, 0), false, value, 0, 10);
+    store.room.make(24, 3);
+    store.lists.push(key, 0, 4, find(store, 0), false, value, 0, 10);
   }
   // A leaf, with its directory if it is the last one below it; or a field.
   return type === "list" ? 2 * 2_184 : 64;

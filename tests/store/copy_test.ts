@@ -25,16 +25,16 @@ function put(store: Store, name: string, value: HeldValue): number {
   const key = encodeText(name);
   if (typeof value === "string") {
     const bytes = encodeText(value);
-    store.makeRoom(key.length + bytes.length, 3);
-    return store.setString(key, 0, key.length, 0, bytes, 0, bytes.length, 0);
+    store.room.make(key.length + bytes.length, 3);
+    return store.strings.set(key, 0, key.length, 0, bytes, 0, bytes.length, 0);
   }
   for (const item of value) {
     const [field, text] = typeof item === "string" ? ["", item] : item;
     const [fieldBytes, bytes] = [encodeText(field), encodeText(text)];
-    store.makeRoom(key.length + fieldBytes.length + bytes.length, 4);
+    store.room.make(key.length + fieldBytes.length + bytes.length, 4);
     const entry = store.peek(key, 0, key.length);
-    if (Array.isArray(value)) store.listPush(key, 0, key.length, entry, false, bytes, 0, bytes.length);
-    else store.hashSet(key, 0, key.length, entry, fieldBytes, 0, fieldBytes.length, bytes, 0, bytes.length);
+    if (Array.isArray(value)) store.lists.push(key, 0, key.length, entry, false, bytes, 0, bytes.length);
+    else store.hashes.set(key, 0, key.length, entry, fieldBytes, 0, fieldBytes.length, bytes, 0, bytes.length);
   }
   return find(store, name);
 }
@@ -79,13 +79,13 @@ for (const [name, value] of Object.entries(VALUES)) {
       let entry = store.setDeadline(put(store, "first", value), deadlineMs);
       for (const length of [5, 6, 0, 30, 8_000, KEY_SIZE_MAX_BYTES, 1]) {
         const target = "k".repeat(length);
-        store.makeRoom(length + 6, 3);
+        store.room.make(length + 6, 3);
         entry = rename(store, entry, target);
         assertEquals([entry, store.size], [find(store, target), 1]);
         assertEquals([reader.key(entry), store.deadline(entry)], [target, deadlineMs]);
         assertSameValue(reader.value(entry), value);
         assertEquals(store.audit(), 0);
-        entry = store.makeRoomForCopy(entry);
+        entry = store.room.makeForCopy(entry);
         const other = `${"c".repeat(length)}`.slice(0, KEY_SIZE_MAX_BYTES - 1) + "!";
         const made = copy(store, entry, other);
         assertEquals([made, store.size], [find(store, other), 2]);
@@ -113,16 +113,16 @@ Deno.test("Store copyEntry() shares nothing with the original", () => {
   const listCopy = copy(store, put(store, "list", list), "list copy");
   const hashCopy = copy(store, put(store, "hash", hash), "hash copy");
   const bytes = encodeText("changed");
-  store.listSet(find(store, "list"), 250, bytes, 0, bytes.length);
-  store.listRemove(find(store, "list"), 0, 100);
+  store.lists.set(find(store, "list"), 250, bytes, 0, bytes.length);
+  store.lists.remove(find(store, "list"), 0, 100);
   for (let i = 0; i < 250; i++) {
     const field = encodeText(`field:${i}`);
-    store.hashRemove(find(store, "hash"), field, 0, field.length);
+    store.hashes.remove(find(store, "hash"), field, 0, field.length);
   }
   assertEquals(reader.value(listCopy), list);
   assertEquals(reader.value(hashCopy), hash);
-  assert(!store.hashFind(find(store, "hash"), encodeText("field:1"), 0, 7));
-  assert(store.hashFind(hashCopy, encodeText("field:1"), 0, 7));
+  assert(!store.hashes.find(find(store, "hash"), encodeText("field:1"), 0, 7));
+  assert(store.hashes.find(hashCopy, encodeText("field:1"), 0, 7));
   assertEquals(store.audit(), 0);
 });
 
@@ -159,7 +159,7 @@ Deno.test("Store makeRoomForCopy() evicts all but the copied entry", () => {
     for (let i = 0; i < 17_000; i++) put(store, `other:${i}`, "x".repeat(300));
     put(store, "value", value);
     const before = store.size;
-    const entry = store.makeRoomForCopy(find(store, "value"));
+    const entry = store.room.makeForCopy(find(store, "value"));
     assertEquals(entry, find(store, "value"));
     assertLess(store.size, before);
     const made = copy(store, entry, "copy");
@@ -167,7 +167,7 @@ Deno.test("Store makeRoomForCopy() evicts all but the copied entry", () => {
     assertEquals(store.audit(), 0);
     // More copies replace other keys, never the original.
     for (let i = 0; i < (isLong ? 5 : 2); i++) {
-      copy(store, store.makeRoomForCopy(find(store, "value")), `copy:${i}`);
+      copy(store, store.room.makeForCopy(find(store, "value")), `copy:${i}`);
       assertSameValue(new StoreReader(store).value(find(store, "value")), value);
     }
     assertEquals(find(store, "copy"), 0);
@@ -180,10 +180,10 @@ Deno.test("Store makeRoomForCopy() refuses a value that does not fit twice, and 
     const store = newStore(6 * MIB, true);
     put(store, "other", "x");
     put(store, "value", value);
-    assertThrows(() => store.makeRoomForCopy(find(store, "value")), StoreFullError);
+    assertThrows(() => store.room.makeForCopy(find(store, "value")), StoreFullError);
     assertEquals([store.size, store.statistics.evictedKeys], [2, 0]);
     const small = put(store, "small", "x");
-    assertEquals(new StoreReader(store).value(copy(store, store.makeRoomForCopy(small), "copy")), "x");
+    assertEquals(new StoreReader(store).value(copy(store, store.room.makeForCopy(small), "copy")), "x");
   }
 });
 
@@ -192,7 +192,7 @@ Deno.test("Store makeRoomForCopy() evicts about as much as a small copy takes", 
   for (let i = 0; store.statistics.evictedKeys < 1_000; i++) put(store, `key:${i}`, "x".repeat(50));
   const before = store.statistics.evictedKeys;
   for (let i = 0; i < 1_000; i++) {
-    const entry = store.makeRoomForCopy(store.oldest());
+    const entry = store.room.makeForCopy(store.oldest());
     copy(store, entry, `copy:${i}`);
   }
   assertLess(store.statistics.evictedKeys - before, 3_000);
@@ -212,8 +212,8 @@ Deno.test("Store makeRoomForCopy() makes enough room for blocks of all sizes", (
     const key = encodeText("hash");
     // The hash itself may have been evicted, as it was not in use.
     if (store.find(key, 0, 4) === 0) put(store, "hash", hash);
-    const made = copy(store, store.makeRoomForCopy(find(store, "hash")), "copy");
-    assertEquals(store.hashLength(made), hash.size);
+    const made = copy(store, store.room.makeForCopy(find(store, "hash")), "copy");
+    assertEquals(store.hashes.length(made), hash.size);
     assertEquals(store.audit(), 0);
   }
 });

@@ -25,8 +25,8 @@ function fill(count: number): Store {
   const view = new DataView(key.buffer);
   for (let i = 0; i < count; i++) {
     view.setUint32(0, i);
-    store.makeRoom(20);
-    store.setString(key, 0, KEY_BYTES, 0, key, 0, KEY_BYTES, 0);
+    store.room.make(20);
+    store.strings.set(key, 0, KEY_BYTES, 0, key, 0, KEY_BYTES, 0);
   }
   return store;
 }
@@ -59,8 +59,8 @@ Deno.test("Store prefetch() leaves small stores alone, and can read at the very 
   const view = new DataView(key.buffer);
   for (let i = 0; full.statistics.evictedKeys === 0; i++) {
     view.setUint32(0, i);
-    full.makeRoom(20);
-    full.setString(key, 0, KEY_BYTES, full.find(key, 0, KEY_BYTES), key, 0, KEY_BYTES, 0);
+    full.room.make(20);
+    full.strings.set(key, 0, KEY_BYTES, full.find(key, 0, KEY_BYTES), key, 0, KEY_BYTES, 0);
   }
   const size = full.size;
   assertEquals(full.isLarge, true);
@@ -90,8 +90,8 @@ Deno.test("Store find() after prefetch() uses the current bytes, in any order, a
   for (let i = 0; i < 20; i++) assertEquals(found(i), false);
   // An entry that is created with a known hash is found by its key.
   store.prefetch(bytes, starts, lengths, 0, 20, 1);
-  store.makeRoom(20);
-  store.setString(bytes, starts[4]!, KEY_BYTES, 0, bytes, 0, KEY_BYTES, 0);
+  store.room.make(20);
+  store.strings.set(bytes, starts[4]!, KEY_BYTES, 0, bytes, 0, KEY_BYTES, 0);
   store.forgetAhead();
   assertEquals(Array.from({ length: 6 }, (_, i) => found(i)), [false, false, false, false, true, false]);
 });

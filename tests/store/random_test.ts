@@ -18,15 +18,15 @@ function newStore(): Store {
 
 function set(store: Store, name: string, deadlineMs = 0): void {
   const key = encodeText(name);
-  store.makeRoom(key.length + 1, 3);
-  store.setString(key, 0, key.length, store.find(key, 0, key.length), key, 0, 1, deadlineMs);
+  store.room.make(key.length + 1, 3);
+  store.strings.set(key, 0, key.length, store.find(key, 0, key.length), key, 0, 1, deadlineMs);
 }
 
 function setField(store: Store, name: string, field: string): void {
   const [key, bytes] = [encodeText(name), encodeText(field)];
-  store.makeRoom(key.length + 2 * bytes.length, 4);
+  store.room.make(key.length + 2 * bytes.length, 4);
   const entry = store.find(key, 0, key.length);
-  store.hashSet(key, 0, key.length, entry, bytes, 0, bytes.length, bytes, 0, bytes.length);
+  store.hashes.set(key, 0, key.length, entry, bytes, 0, bytes.length, bytes, 0, bytes.length);
 }
 
 function find(store: Store, name: string): number {
@@ -108,7 +108,7 @@ for (
     const entry = find(store, "hash");
     const mean = 2 * CHOSEN_EACH_COUNT;
     const chosen = countChosen(mean * count, (random) => {
-      assert(store.hashSeekRandom(entry, random));
+      assert(store.hashes.seekRandom(entry, random));
       assertEquals(reader.field(), reader.fieldValue());
       return reader.field();
     });
@@ -122,9 +122,9 @@ Deno.test("Store hashNext() continues from where hashSeekRandom() has put the cu
     const reader = new StoreReader(store);
     for (let i = 0; i < count; i++) setField(store, "hash", `${i}`);
     for (let i = 0; i < 50; i++) {
-      store.hashSeekRandom(find(store, "hash"), i / 50);
+      store.hashes.seekRandom(find(store, "hash"), i / 50);
       const number = Number(reader.field());
-      assertEquals(store.hashNext(), number + 1 < count);
+      assertEquals(store.hashes.next(), number + 1 < count);
       if (number + 1 < count) assertEquals(reader.field(), `${number + 1}`);
     }
   }
@@ -136,7 +136,7 @@ Deno.test("Store hashScan() visits a packed hash in one call with any cursor", (
   for (let i = 0; i < 10; i++) setField(store, "hash", `${i}`);
   for (const cursor of [0, 17]) {
     const fields: string[] = [];
-    assertEquals(store.hashScan(find(store, "hash"), cursor, () => fields.push(reader.field())), 0);
+    assertEquals(store.hashes.scan(find(store, "hash"), cursor, () => fields.push(reader.field())), 0);
     assertEquals(fields.length, 10);
   }
 });
@@ -149,7 +149,7 @@ Deno.test("Store hashScan() visits each field of a large hash once, a few at a t
   let cursor = 0;
   do {
     let visits = 0;
-    cursor = store.hashScan(find(store, "hash"), cursor, () => {
+    cursor = store.hashes.scan(find(store, "hash"), cursor, () => {
       visited.set(reader.field(), (visited.get(reader.field()) ?? 0) + 1);
       visits++;
     });
@@ -164,7 +164,7 @@ Deno.test("Store hashScan() starts again with a cursor that it has not returned"
   const reader = new StoreReader(store);
   for (let i = 0; i < 500; i++) setField(store, "hash", `${i}`);
   const first: string[] = [];
-  store.hashScan(find(store, "hash"), 0x1234_5678, () => first.push(reader.field()));
+  store.hashes.scan(find(store, "hash"), 0x1234_5678, () => first.push(reader.field()));
   assertEquals(first[0], "499");
 });
 
@@ -175,10 +175,10 @@ Deno.test("Store hashScan() skips no field when the next one is created again", 
   const visited = new Set<string>();
   let oldest = "";
   const visit = () => visited.add(oldest = reader.field());
-  const cursor = store.hashScan(find(store, "hash"), 0, visit);
+  const cursor = store.hashes.scan(find(store, "hash"), 0, visit);
   const next = encodeText(`${Number(oldest) - 1}`);
-  store.hashRemove(find(store, "hash"), next, 0, next.length);
+  store.hashes.remove(find(store, "hash"), next, 0, next.length);
   setField(store, "hash", `${Number(oldest) - 1}`);
-  for (let at = cursor; at !== 0;) at = store.hashScan(find(store, "hash"), at, visit);
+  for (let at = cursor; at !== 0;) at = store.hashes.scan(find(store, "hash"), at, visit);
   assertEquals(visited.size, 500);
 });

@@ -25,12 +25,12 @@ function find(store: Store, key: Uint8Array): number {
 
 /** Sets a string without making room. */
 function put(store: Store, key: Uint8Array, length: number, deadlineMs = 0): number {
-  return store.setString(key, 0, key.length, find(store, key), filler, 0, length, deadlineMs);
+  return store.strings.set(key, 0, key.length, find(store, key), filler, 0, length, deadlineMs);
 }
 
 /** Sets a string as the command does. */
 function set(store: Store, key: Uint8Array, length: number, deadlineMs = 0): number {
-  store.makeRoom(3 + key.length + length, 3);
+  store.room.make(3 + key.length + length, 3);
   return put(store, key, length, deadlineMs);
 }
 
@@ -41,7 +41,7 @@ Deno.test("Store setString() keeps a value in a blob when it does not fit next t
     let entry = set(store, key, length);
     entry = store.setDeadline(entry, 1000);
     entry = store.setDeadline(entry, 0);
-    assertEquals(store.stringLength(entry), length);
+    assertEquals(store.strings.length(entry), length);
     assertEquals(store.audit(), 0);
     assert(store.statistics.usedBytes > length + PAGE_BYTES, "the value lies outside its key's page");
   }
@@ -71,7 +71,7 @@ Deno.test("Store setDeadline() removes deadlines without room", () => {
 Deno.test("Store makeRoom() is enough for many keys of half a page", () => {
   const store = newStore(64 * MIB, true);
   fillEvicting(store, 128);
-  store.makeRoom(400 * KEY_SIZE_MAX_BYTES, 801);
+  store.room.make(400 * KEY_SIZE_MAX_BYTES, 801);
   for (let i = 0; i < 400; i++) put(store, keyOf(0x1000_0000 + i, KEY_SIZE_MAX_BYTES), 0);
   for (let i = 0; i < 400; i++) assert(find(store, keyOf(0x1000_0000 + i, KEY_SIZE_MAX_BYTES)) !== 0);
   assertEquals(store.audit(), 0);
@@ -81,11 +81,11 @@ Deno.test("Store makeRoom() is enough for elements of which a leaf has room for 
   for (const limit of [160, 170, 180]) {
     const store = newStore(limit * MIB, true);
     fillEvicting(store, 3 * limit);
-    store.makeRoom(100_000 * 676, 100_002);
+    store.room.make(100_000 * 676, 100_002);
     let entry = 0;
     const key = keyOf(0xffff_ffff);
-    for (let i = 0; i < 100_000; i++) entry = store.listPush(key, 0, 4, entry, false, filler, 0, 676);
-    assertEquals(store.listLength(entry), 100_000);
+    for (let i = 0; i < 100_000; i++) entry = store.lists.push(key, 0, 4, entry, false, filler, 0, 676);
+    assertEquals(store.lists.length(entry), 100_000);
   }
 });
 
@@ -96,8 +96,8 @@ function fillEvicting(store: Store, mebibytes: number): void {
 
 Deno.test("Store makeRoom() leaves the smallest store room for commands of many small arguments", () => {
   const store = newStore(4 * MIB, false);
-  for (const count of [9, 21, 50, 101]) store.makeRoom(count * 8, count);
-  assertThrows(() => store.makeRoom(8 * MIB, 3), StoreFullError);
+  for (const count of [9, 21, 50, 101]) store.room.make(count * 8, count);
+  assertThrows(() => store.room.make(8 * MIB, 3), StoreFullError);
 });
 
 Deno.test("Store makeRoom() evicts about one key a set when all have the same size", () => {
@@ -116,11 +116,11 @@ Deno.test("Store freeRemoved() counts the blobs of a removed list and the fields
   for (const type of ["list", "hash"]) {
     let entry = 0;
     for (let i = 0; i < 1000; i++) {
-      store.makeRoom(20_000, 4);
+      store.room.make(20_000, 4);
       const field = keyOf(i);
       entry = find(store, key);
-      if (type === "list") store.listPush(key, 0, 4, entry, false, filler, 0, 20_000);
-      else store.hashSet(key, 0, 4, entry, field, 0, 4, filler, 0, 20_000);
+      if (type === "list") store.lists.push(key, 0, 4, entry, false, filler, 0, 20_000);
+      else store.hashes.set(key, 0, 4, entry, field, 0, 4, filler, 0, 20_000);
     }
     store.remove(find(store, key));
     const before = store.statistics.usedBytes;
@@ -140,12 +140,12 @@ Deno.test("Store overwriteString() writes into strings of any length, and beyond
       for (const written of [1, 300, 66_000]) {
         const grown = Math.max(length, from + written);
         set(store, keyOf(1), length, 1e12);
-        store.makeRoom(grown - length, 4);
+        store.room.make(grown - length, 4);
         const source = new Uint8Array(written + 2).fill(0x79);
-        const entry = store.overwriteString(find(store, keyOf(1)), from, source, 1, written);
-        assertEquals([entry, store.stringLength(entry)], [find(store, keyOf(1)), grown]);
+        const entry = store.strings.overwrite(find(store, keyOf(1)), from, source, 1, written);
+        assertEquals([entry, store.strings.length(entry)], [find(store, keyOf(1)), grown]);
         const got = new Uint8Array(grown);
-        store.copyString(entry, 0, got, 0, grown);
+        store.strings.copy(entry, 0, got, 0, grown);
         const expected = new Uint8Array(grown);
         expected.fill(0x78, 0, length);
         expected.fill(0x79, from, from + written);
@@ -165,12 +165,12 @@ Deno.test("Store entryBytes() is what removing a key frees, and its places in ta
     const key = keyOf(1);
     const before = store.statistics.usedBytes - store.statistics.tableBytes;
     for (let i = 0; i < (kind.startsWith("large") ? 500 : 3); i++) {
-      store.makeRoom(100 + i * 10, 4);
+      store.room.make(100 + i * 10, 4);
       const entry = find(store, key);
       const length = i * 10;
       if (kind === "string") put(store, key, length);
-      else if (kind.endsWith("list")) store.listPush(key, 0, 4, entry, false, filler, 0, length);
-      else store.hashSet(key, 0, 4, entry, keyOf(i), 0, 4, filler, 0, length);
+      else if (kind.endsWith("list")) store.lists.push(key, 0, 4, entry, false, filler, 0, length);
+      else store.hashes.set(key, 0, 4, entry, keyOf(i), 0, 4, filler, 0, length);
     }
     const entry = find(store, key);
     assertEquals(store.isPacked(entry), kind === "list" || kind === "hash");

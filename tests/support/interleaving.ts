@@ -122,7 +122,7 @@ export class Interleaving {
     for (const { bugs } of this.clients) for (const bug of bugs) throw bug;
     assertEquals(this.shared.holds.count, 0, "holds are left");
     assertEquals(this.#store.held, undefined);
-    assertEquals(this.#store.keptPages, 0, "room is kept");
+    assertEquals(this.#store.room.keptPages, 0, "room is kept");
     assertEquals(this.#log?.openGroups ?? 0, 0, "groups are open");
   }
 }

@@ -12,19 +12,42 @@
 
 import { Buffer } from "node:buffer";
 import { AssertionError, StoreFullError } from "../../src/errors.ts";
+import type { Room } from "../../src/store/room.ts";
 import { EntryType } from "../../src/store/store.ts";
 import type { HeldKeys, Store, StoreStatistics } from "../../src/store/store.ts";
+import type { Hashes } from "../../src/store/value/hash.ts";
+import type { Lists } from "../../src/store/value/list.ts";
+import type { Strings } from "../../src/store/value/string.ts";
+import type { ValueType } from "../../src/store/value/value_type.ts";
 
-/** The methods of a store that commands use. */
-type PublicStore = Omit<
-  Pick<Store, keyof Store>,
-  | "journal"
-  | "snapshotCursor"
-  | "isFieldCaptured"
-  | "isLargeHash"
-  | "hashSeekField"
-  | "keyStart"
->;
+/** The methods that a value has for the store, and not for commands. */
+type Internal = Exclude<keyof ValueType, "length">;
+type PublicStrings = Omit<Pick<Strings, keyof Strings>, Internal>;
+type PublicLists = Omit<Pick<Lists, keyof Lists>, Internal>;
+type PublicHashes = Omit<Pick<Hashes, keyof Hashes>, Internal | "isFieldCaptured" | "isLarge" | "seekField">;
+type PublicRoom = Pick<Room, keyof Room>;
+
+/** The members of a store that commands use. */
+interface PublicStore extends
+  Omit<
+    Pick<Store, keyof Store>,
+    | "strings"
+    | "lists"
+    | "hashes"
+    | "room"
+    | "types"
+    | "typeOf"
+    | "typeOfKind"
+    | "drop"
+    | "journal"
+    | "snapshotCursor"
+    | "keyStart"
+  > {
+  readonly strings: PublicStrings;
+  readonly lists: PublicLists;
+  readonly hashes: PublicHashes;
+  readonly room: PublicRoom;
+}
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -108,12 +131,9 @@ export class ModelStore implements PublicStore {
   /** Whether `makeRoom` refuses. */
   full = false;
   touches = true;
-  evicts = true;
   changes = 0;
   nowMs = 0;
   held: HeldKeys | undefined;
-  added = false;
-  removed = false;
   /** The keys in the order of their use, the least recently used first. */
   readonly #entries = new Map<string, ModelEntry>();
   /** The references that are valid now. */
@@ -126,7 +146,7 @@ export class ModelStore implements PublicStore {
   clone(): ModelStore {
     const copy = new ModelStore();
     copy.full = this.full;
-    copy.evicts = this.evicts;
+    copy.room.evicts = this.room.evicts;
     copy.changes = this.changes;
     copy.nowMs = this.nowMs;
     copy.#expired = this.#expired;
@@ -198,32 +218,38 @@ export class ModelStore implements PublicStore {
 
   forgetAhead(): void {}
 
-  makeRoom(bytes: number, count = 1): void {
-    if (!(bytes >= 0 && count >= 1)) throw new AssertionError(`room for ${bytes} bytes in ${count} arguments`);
-    if (this.full) throw new StoreFullError();
-    this.#references.clear();
-    this.#cursor = undefined;
-  }
-
-  makeRoomPart(_bytes: number, _count: number, beside = 0): boolean {
-    if (beside !== 0) this.touch(beside);
-    return true;
-  }
-
-  makeRoomBeside(_bytes: number, _count: number, beside: number): void {
-    this.touch(beside);
-    this.makeRoom(0);
-  }
+  readonly room: PublicRoom = {
+    evicts: true,
+    evictedKeys: 0,
+    keptPages: 0,
+    make: (bytes: number, count = 1): void => {
+      if (!(bytes >= 0 && count >= 1)) throw new AssertionError(`room for ${bytes} bytes in ${count} arguments`);
+      if (this.full) throw new StoreFullError();
+      this.#references.clear();
+      this.#cursor = undefined;
+    },
+    makePart: (_bytes: number, _count: number, beside = 0): boolean => {
+      if (beside !== 0) this.touch(beside);
+      return true;
+    },
+    makeBeside: (_bytes: number, _count: number, beside: number): void => {
+      this.touch(beside);
+      this.room.make(0);
+    },
+    keep: (): number => {
+      return 0;
+    },
+    makeForCopy: (reference: number): number => {
+      const entry = this.#entry(reference);
+      this.#touch(entry);
+      this.room.make(0);
+      return this.#refer(entry);
+    },
+  };
 
   /** Makes a key the most recently used. */
   touch(reference: number): void {
     this.#touch(this.#entry(reference));
-  }
-
-  readonly keptPages = 0;
-
-  keepRoom(): number {
-    return 0;
   }
 
   isHeld(reference: number): boolean {
@@ -236,13 +262,6 @@ export class ModelStore implements PublicStore {
 
   keyHash(bytes: Uint8Array, start: number, length: number): number {
     return bucketOf(keyOf(bytes, start, length));
-  }
-
-  makeRoomForCopy(reference: number): number {
-    const entry = this.#entry(reference);
-    this.#touch(entry);
-    this.makeRoom(0);
-    return this.#refer(entry);
   }
 
   resetStatistics(): void {
@@ -386,251 +405,223 @@ export class ModelStore implements PublicStore {
     return this.#entries.values().some(({ deadlineMs }) => deadlineMs !== 0 && deadlineMs <= nowMs);
   }
 
-  // These are the methods for strings.
+  readonly strings: PublicStrings = {
+    length: (reference: number): number => {
+      return this.#string(reference).length;
+    },
+    copy: (reference: number, from: number, target: Uint8Array, at: number, length: number): void => {
+      const value = this.#string(reference);
+      if (from + length > value.length) throw new AssertionError("a string was read beyond its end");
+      target.set(value.subarray(from, from + length), at);
+    },
+    set: (
+      keyBytes: Uint8Array,
+      keyStart: number,
+      keyLength: number,
+      reference: number,
+      bytes: Uint8Array,
+      start: number,
+      length: number,
+      deadlineMs: number,
+    ): number => {
+      const value = copyOf(bytes, start, length);
+      const entry = this.#ensure(keyBytes, keyStart, keyLength, reference, value);
+      entry.value = value;
+      entry.deadlineMs = deadlineMs;
+      return this.#changed(entry);
+    },
+    append: (reference: number, bytes: Uint8Array, start: number, length: number): number => {
+      const value = this.#string(reference);
+      const entry = this.#entry(reference);
+      const joined = new Uint8Array(value.length + length);
+      joined.set(value);
+      joined.set(bytes.subarray(start, start + length), value.length);
+      entry.value = joined;
+      return this.#changed(entry);
+    },
+    overwrite: (reference: number, from: number, bytes: Uint8Array, start: number, length: number): number => {
+      const value = this.#string(reference);
+      const entry = this.#entry(reference);
+      const overwritten = new Uint8Array(Math.max(value.length, from + length));
+      overwritten.set(value);
+      overwritten.set(bytes.subarray(start, start + length), from);
+      entry.value = overwritten;
+      return this.#changed(entry);
+    },
+  };
 
-  stringLength(reference: number): number {
-    return this.#string(reference).length;
-  }
+  readonly lists: PublicLists = {
+    length: (reference: number): number => {
+      return this.#list(reference).length;
+    },
+    push: (
+      keyBytes: Uint8Array,
+      keyStart: number,
+      keyLength: number,
+      reference: number,
+      head: boolean,
+      bytes: Uint8Array,
+      start: number,
+      length: number,
+    ): number => {
+      const element = copyOf(bytes, start, length);
+      const list = reference === 0 ? [] : this.#list(reference);
+      const entry = this.#ensure(keyBytes, keyStart, keyLength, reference, list);
+      if (head) list.unshift(element);
+      else list.push(element);
+      return this.#changed(entry);
+    },
+    seek: (reference: number, index: number): boolean => {
+      const elements = this.#list(reference);
+      if (Number.isNaN(index)) throw new AssertionError(`index ${index}`);
+      if (index < 0) index += elements.length;
+      this.#cursor = { elements, index };
+      return index >= 0 && index < elements.length;
+    },
+    next: (): boolean => {
+      const cursor = this.#listCursor();
+      return ++cursor.index < cursor.elements.length;
+    },
+    previous: (): boolean => {
+      return --this.#listCursor().index >= 0;
+    },
+    elementEquals: (bytes: Uint8Array, start: number, length: number): boolean => {
+      return equals(this.#element(), bytes, start, length);
+    },
+    elementLength: (): number => {
+      return this.#element().length;
+    },
+    copyElement: (target: Uint8Array, at: number): void => {
+      target.set(this.#element(), at);
+    },
+    copyElementPart: (from: number, target: Uint8Array, at: number, length: number): void => {
+      target.set(this.#element().subarray(from, from + length), at);
+    },
+    set: (reference: number, index: number, bytes: Uint8Array, start: number, length: number): number => {
+      const list = this.#list(reference);
+      if (!(index >= 0 && index < list.length)) throw new AssertionError(`index ${index} of ${list.length}`);
+      list[index] = copyOf(bytes, start, length);
+      return this.#changed(this.#entry(reference));
+    },
+    pop: (reference: number, head: boolean): number => {
+      const list = this.#list(reference);
+      const entry = this.#entry(reference);
+      if (head) list.shift();
+      else list.pop();
+      return this.#dropIfEmpty(entry, list.length);
+    },
+    insert: (reference: number, index: number, bytes: Uint8Array, start: number, length: number): number => {
+      const list = this.#list(reference);
+      if (!(index >= 0 && index <= list.length)) throw new AssertionError(`index ${index} of ${list.length}`);
+      list.splice(index, 0, copyOf(bytes, start, length));
+      return this.#changed(this.#entry(reference));
+    },
+    remove: (reference: number, index: number, count: number): number => {
+      const list = this.#list(reference);
+      if (!(index >= 0 && count >= 1 && index + count <= list.length)) {
+        throw new AssertionError(`${count} elements from ${index} of ${list.length}`);
+      }
+      list.splice(index, count);
+      return this.#dropIfEmpty(this.#entry(reference), list.length);
+    },
+    removeEqual: (
+      reference: number,
+      fromTail: boolean,
+      most: number,
+      bytes: Uint8Array,
+      start: number,
+      length: number,
+    ): number => {
+      if (!(most >= 1)) throw new AssertionError(`at most ${most} elements`);
+      const list = this.#list(reference);
+      const indexes = list.keys().filter((index) => equals(list[index]!, bytes, start, length)).toArray();
+      const gone = fromTail ? indexes.slice(-most) : indexes.slice(0, most);
+      if (gone.length === 0) return reference;
+      for (const index of gone.reverse()) list.splice(index, 1);
+      return this.#dropIfEmpty(this.#entry(reference), list.length);
+    },
+  };
 
-  copyString(reference: number, from: number, target: Uint8Array, at: number, length: number): void {
-    const value = this.#string(reference);
-    if (from + length > value.length) throw new AssertionError("a string was read beyond its end");
-    target.set(value.subarray(from, from + length), at);
-  }
-
-  setString(
-    keyBytes: Uint8Array,
-    keyStart: number,
-    keyLength: number,
-    reference: number,
-    bytes: Uint8Array,
-    start: number,
-    length: number,
-    deadlineMs: number,
-  ): number {
-    const value = copyOf(bytes, start, length);
-    const entry = this.#ensure(keyBytes, keyStart, keyLength, reference, value);
-    entry.value = value;
-    entry.deadlineMs = deadlineMs;
-    return this.#changed(entry);
-  }
-
-  appendString(reference: number, bytes: Uint8Array, start: number, length: number): number {
-    const value = this.#string(reference);
-    const entry = this.#entry(reference);
-    const joined = new Uint8Array(value.length + length);
-    joined.set(value);
-    joined.set(bytes.subarray(start, start + length), value.length);
-    entry.value = joined;
-    return this.#changed(entry);
-  }
-
-  overwriteString(reference: number, from: number, bytes: Uint8Array, start: number, length: number): number {
-    const value = this.#string(reference);
-    const entry = this.#entry(reference);
-    const overwritten = new Uint8Array(Math.max(value.length, from + length));
-    overwritten.set(value);
-    overwritten.set(bytes.subarray(start, start + length), from);
-    entry.value = overwritten;
-    return this.#changed(entry);
-  }
-
-  // These are the methods for lists.
-
-  listLength(reference: number): number {
-    return this.#list(reference).length;
-  }
-
-  listPush(
-    keyBytes: Uint8Array,
-    keyStart: number,
-    keyLength: number,
-    reference: number,
-    head: boolean,
-    bytes: Uint8Array,
-    start: number,
-    length: number,
-  ): number {
-    const element = copyOf(bytes, start, length);
-    const list = reference === 0 ? [] : this.#list(reference);
-    const entry = this.#ensure(keyBytes, keyStart, keyLength, reference, list);
-    if (head) list.unshift(element);
-    else list.push(element);
-    return this.#changed(entry);
-  }
-
-  listSeek(reference: number, index: number): boolean {
-    const elements = this.#list(reference);
-    if (Number.isNaN(index)) throw new AssertionError(`index ${index}`);
-    if (index < 0) index += elements.length;
-    this.#cursor = { elements, index };
-    return index >= 0 && index < elements.length;
-  }
-
-  listNext(): boolean {
-    const cursor = this.#listCursor();
-    return ++cursor.index < cursor.elements.length;
-  }
-
-  listPrevious(): boolean {
-    return --this.#listCursor().index >= 0;
-  }
-
-  elementEquals(bytes: Uint8Array, start: number, length: number): boolean {
-    return equals(this.#element(), bytes, start, length);
-  }
-
-  elementLength(): number {
-    return this.#element().length;
-  }
-
-  copyElement(target: Uint8Array, at: number): void {
-    target.set(this.#element(), at);
-  }
-
-  copyElementPart(from: number, target: Uint8Array, at: number, length: number): void {
-    target.set(this.#element().subarray(from, from + length), at);
-  }
-
-  listSet(reference: number, index: number, bytes: Uint8Array, start: number, length: number): number {
-    const list = this.#list(reference);
-    if (!(index >= 0 && index < list.length)) throw new AssertionError(`index ${index} of ${list.length}`);
-    list[index] = copyOf(bytes, start, length);
-    return this.#changed(this.#entry(reference));
-  }
-
-  listPop(reference: number, head: boolean): number {
-    const list = this.#list(reference);
-    const entry = this.#entry(reference);
-    if (head) list.shift();
-    else list.pop();
-    return this.#dropIfEmpty(entry, list.length);
-  }
-
-  listInsert(reference: number, index: number, bytes: Uint8Array, start: number, length: number): number {
-    const list = this.#list(reference);
-    if (!(index >= 0 && index <= list.length)) throw new AssertionError(`index ${index} of ${list.length}`);
-    list.splice(index, 0, copyOf(bytes, start, length));
-    return this.#changed(this.#entry(reference));
-  }
-
-  listRemove(reference: number, index: number, count: number): number {
-    const list = this.#list(reference);
-    if (!(index >= 0 && count >= 1 && index + count <= list.length)) {
-      throw new AssertionError(`${count} elements from ${index} of ${list.length}`);
-    }
-    list.splice(index, count);
-    return this.#dropIfEmpty(this.#entry(reference), list.length);
-  }
-
-  listRemoveEqual(
-    reference: number,
-    fromTail: boolean,
-    most: number,
-    bytes: Uint8Array,
-    start: number,
-    length: number,
-  ): number {
-    if (!(most >= 1)) throw new AssertionError(`at most ${most} elements`);
-    const list = this.#list(reference);
-    const indexes = list.keys().filter((index) => equals(list[index]!, bytes, start, length)).toArray();
-    const gone = fromTail ? indexes.slice(-most) : indexes.slice(0, most);
-    if (gone.length === 0) return reference;
-    for (const index of gone.reverse()) list.splice(index, 1);
-    return this.#dropIfEmpty(this.#entry(reference), list.length);
-  }
-
-  // These are the methods for hashes.
-
-  hashLength(reference: number): number {
-    return this.#hash(reference).size;
-  }
-
-  hashSet(
-    keyBytes: Uint8Array,
-    keyStart: number,
-    keyLength: number,
-    reference: number,
-    fieldBytes: Uint8Array,
-    fieldStart: number,
-    fieldLength: number,
-    bytes: Uint8Array,
-    start: number,
-    length: number,
-  ): number {
-    const hash = reference === 0 ? new Map<string, Bytes>() : this.#hash(reference);
-    const entry = this.#ensure(keyBytes, keyStart, keyLength, reference, hash);
-    const field = keyOf(fieldBytes, fieldStart, fieldLength);
-    this.added = !hash.has(field);
-    hash.set(field, copyOf(bytes, start, length));
-    return this.#changed(entry);
-  }
-
-  hashFind(reference: number, bytes: Uint8Array, start: number, length: number): boolean {
-    const field = keyOf(bytes, start, length);
-    const value = this.#hash(reference).get(field);
-    this.#cursor = { fields: value === undefined ? [] : [[field, value]], index: 0 };
-    return value !== undefined;
-  }
-
-  hashFirst(reference: number): boolean {
-    const fields = [...this.#hash(reference)];
-    this.#cursor = { fields, index: 0 };
-    return fields.length > 0;
-  }
-
-  hashSeek(reference: number, bytes: Uint8Array, start: number, length: number): boolean {
-    const fields = [...this.#hash(reference)];
-    const index = fields.findIndex(([field]) => field === keyOf(bytes, start, length));
-    this.#cursor = { fields, index };
-    return index >= 0;
-  }
-
-  hashNext(): boolean {
-    const cursor = this.#hashCursor();
-    return ++cursor.index < cursor.fields.length;
-  }
-
-  hashSeekRandom(reference: number, random: number): boolean {
-    const fields = [...this.#hash(reference)];
-    this.#cursor = { fields, index: Math.floor(random * fields.length) };
-    return true;
-  }
-
-  hashScan(reference: number, cursor: number, visit: () => void): number {
-    for (const pair of this.#hash(reference)) {
-      if (bucketOf(pair[0]) !== cursor) continue;
-      this.#cursor = { fields: [pair], index: 0 };
-      visit();
-    }
-    return cursor + 1 < BUCKETS_COUNT ? cursor + 1 : 0;
-  }
-
-  fieldLength(): number {
-    return this.#pair()[0].length;
-  }
-
-  copyField(target: Uint8Array, at: number): void {
-    write(this.#pair()[0], target, at);
-  }
-
-  valueLength(): number {
-    return this.#pair()[1].length;
-  }
-
-  copyValue(target: Uint8Array, at: number): void {
-    target.set(this.#pair()[1], at);
-  }
-
-  copyValuePart(from: number, target: Uint8Array, at: number, length: number): void {
-    target.set(this.#pair()[1].subarray(from, from + length), at);
-  }
-
-  hashRemove(reference: number, bytes: Uint8Array, start: number, length: number): number {
-    const hash = this.#hash(reference);
-    this.removed = hash.delete(keyOf(bytes, start, length));
-    return this.removed ? this.#dropIfEmpty(this.#entry(reference), hash.size) : reference;
-  }
+  readonly hashes: PublicHashes = {
+    added: false,
+    removed: false,
+    length: (reference: number): number => {
+      return this.#hash(reference).size;
+    },
+    set: (
+      keyBytes: Uint8Array,
+      keyStart: number,
+      keyLength: number,
+      reference: number,
+      fieldBytes: Uint8Array,
+      fieldStart: number,
+      fieldLength: number,
+      bytes: Uint8Array,
+      start: number,
+      length: number,
+    ): number => {
+      const hash = reference === 0 ? new Map<string, Bytes>() : this.#hash(reference);
+      const entry = this.#ensure(keyBytes, keyStart, keyLength, reference, hash);
+      const field = keyOf(fieldBytes, fieldStart, fieldLength);
+      this.hashes.added = !hash.has(field);
+      hash.set(field, copyOf(bytes, start, length));
+      return this.#changed(entry);
+    },
+    find: (reference: number, bytes: Uint8Array, start: number, length: number): boolean => {
+      const field = keyOf(bytes, start, length);
+      const value = this.#hash(reference).get(field);
+      this.#cursor = { fields: value === undefined ? [] : [[field, value]], index: 0 };
+      return value !== undefined;
+    },
+    seek: (reference: number, bytes: Uint8Array, start: number, length: number): boolean => {
+      const fields = [...this.#hash(reference)];
+      const index = fields.findIndex(([field]) => field === keyOf(bytes, start, length));
+      this.#cursor = { fields, index };
+      return index >= 0;
+    },
+    first: (reference: number): boolean => {
+      const fields = [...this.#hash(reference)];
+      this.#cursor = { fields, index: 0 };
+      return fields.length > 0;
+    },
+    next: (): boolean => {
+      const cursor = this.#hashCursor();
+      return ++cursor.index < cursor.fields.length;
+    },
+    seekRandom: (reference: number, random: number): boolean => {
+      const fields = [...this.#hash(reference)];
+      this.#cursor = { fields, index: Math.floor(random * fields.length) };
+      return true;
+    },
+    scan: (reference: number, cursor: number, visit: () => void): number => {
+      for (const pair of this.#hash(reference)) {
+        if (bucketOf(pair[0]) !== cursor) continue;
+        this.#cursor = { fields: [pair], index: 0 };
+        visit();
+      }
+      return cursor + 1 < BUCKETS_COUNT ? cursor + 1 : 0;
+    },
+    fieldLength: (): number => {
+      return this.#pair()[0].length;
+    },
+    copyField: (target: Uint8Array, at: number): void => {
+      write(this.#pair()[0], target, at);
+    },
+    valueLength: (): number => {
+      return this.#pair()[1].length;
+    },
+    copyValue: (target: Uint8Array, at: number): void => {
+      target.set(this.#pair()[1], at);
+    },
+    copyValuePart: (from: number, target: Uint8Array, at: number, length: number): void => {
+      target.set(this.#pair()[1].subarray(from, from + length), at);
+    },
+    remove: (reference: number, bytes: Uint8Array, start: number, length: number): number => {
+      const hash = this.#hash(reference);
+      this.hashes.removed = hash.delete(keyOf(bytes, start, length));
+      return this.hashes.removed ? this.#dropIfEmpty(this.#entry(reference), hash.size) : reference;
+    },
+  };
 
   /** Returns 0, since this store cannot leak. */
   audit(): number {

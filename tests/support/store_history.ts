@@ -115,7 +115,7 @@ export class StoreChanger {
   change(): void {
     for (let count = 1 + this.#random.below(5); count > 0; count--) {
       try {
-        this.#store.makeRoom(VALUE_MAX_BYTES, 8);
+        this.#store.room.make(VALUE_MAX_BYTES, 8);
         this.#step();
       } catch (error) {
         if (!(error instanceof StoreFullError)) throw error;
@@ -212,7 +212,7 @@ export class StoreChanger {
     const isLarge = random.chance(0.3) && numberOf(name) < STRINGS_LARGE_COUNT;
     const value = isLarge ? encodeText("large ".repeat(random.below(VALUE_MAX_BYTES / 6))) : this.#text();
     const deadlineMs = random.chance(0.3) ? this.#deadline() : 0;
-    this.#store.setString(key, 0, key.length, entry, value, 0, value.length, deadlineMs);
+    this.#store.strings.set(key, 0, key.length, entry, value, 0, value.length, deadlineMs);
   }
 
   #changeString(name: string, entry: number): void {
@@ -221,11 +221,11 @@ export class StoreChanger {
     const kind = random.below(4);
     const value = this.#text();
     if (kind === 0) return this.#setString(name, entry);
-    if (kind === 1) return void store.appendString(entry, value, 0, value.length);
-    const length = store.stringLength(entry);
+    if (kind === 1) return void store.strings.append(entry, value, 0, value.length);
+    const length = store.strings.length(entry);
     if (kind === 2) {
       const part = random.chance(0.3) ? new Uint8Array(random.below(length + 20)).fill(0x78) : value;
-      return void store.overwriteString(
+      return void store.strings.overwrite(
         entry,
         random.below(Math.max(1, length + 20 - part.length)),
         part,
@@ -235,7 +235,7 @@ export class StoreChanger {
     }
     // An append may mistake an empty string for an absent one.
     const key = encodeText(name);
-    store.setString(key, 0, key.length, entry, value, 0, 0, random.chance(0.5) ? this.#deadline() : 0);
+    store.strings.set(key, 0, key.length, entry, value, 0, 0, random.chance(0.5) ? this.#deadline() : 0);
   }
 
   #push(name: string, entry: number): void {
@@ -244,29 +244,29 @@ export class StoreChanger {
     for (let i = 0; i < count; i++) {
       const element = this.#element();
       const head = this.#random.chance(0.4);
-      entry = this.#store.listPush(key, 0, key.length, entry, head, element, 0, element.length);
+      entry = this.#store.lists.push(key, 0, key.length, entry, head, element, 0, element.length);
     }
   }
 
   #changeList(name: string, entry: number): void {
     const store = this.#store;
     const random = this.#random;
-    const length = store.listLength(entry);
+    const length = store.lists.length(entry);
     const element = this.#element();
     switch (random.below(7)) {
       case 0:
-        return void store.listSet(entry, random.below(length), element, 0, element.length);
+        return void store.lists.set(entry, random.below(length), element, 0, element.length);
       case 1:
-        return void store.listInsert(entry, random.below(length + 1), element, 0, element.length);
+        return void store.lists.insert(entry, random.below(length + 1), element, 0, element.length);
       case 2: {
         const index = random.below(length);
-        return void store.listRemove(entry, index, 1 + random.below(Math.min(length - index, 40)));
+        return void store.lists.remove(entry, index, 1 + random.below(Math.min(length - index, 40)));
       }
       case 3:
-        return void store.listPop(entry, random.chance(0.5));
+        return void store.lists.pop(entry, random.chance(0.5));
       case 4: {
         const most = random.chance(0.3) ? Infinity : 1 + random.below(3);
-        return void store.listRemoveEqual(entry, random.chance(0.5), most, element, 0, element.length);
+        return void store.lists.removeEqual(entry, random.chance(0.5), most, element, 0, element.length);
       }
       default:
         return length > 3000 ? store.remove(entry) : this.#push(name, entry);
@@ -288,7 +288,7 @@ export class StoreChanger {
     for (let i = 0; i < count; i++) {
       const field = this.#field(name);
       const value = this.#text();
-      entry = this.#store.hashSet(
+      entry = this.#store.hashes.set(
         key,
         0,
         key.length,
@@ -307,7 +307,7 @@ export class StoreChanger {
     const random = this.#random;
     if (random.chance(0.5)) return this.#setFields(name, entry);
     const field = this.#field(name);
-    this.#store.hashRemove(entry, field, 0, field.length);
+    this.#store.hashes.remove(entry, field, 0, field.length);
   }
 
   /** Renames or copies a key to another, which is removed first. */
@@ -321,7 +321,7 @@ export class StoreChanger {
     // The removal may have moved nothing, but commands look the key up again, too.
     entry = this.#find(name);
     if (entry === 0) return;
-    if (copies) store.copyEntry(store.makeRoomForCopy(entry), key, 0, key.length);
+    if (copies) store.copyEntry(store.room.makeForCopy(entry), key, 0, key.length);
     else store.rename(entry, key, 0, key.length);
   }
 }

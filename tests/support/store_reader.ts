@@ -65,17 +65,17 @@ export class StoreReader {
 
   /** Returns the element at the cursor. */
   element(): string {
-    return this.#text(this.#store.elementLength(), (target) => this.#store.copyElement(target, 0));
+    return this.#text(this.#store.lists.elementLength(), (target) => this.#store.lists.copyElement(target, 0));
   }
 
   /** Returns the field at the cursor. */
   field(): string {
-    return this.#text(this.#store.fieldLength(), (target) => this.#store.copyField(target, 0));
+    return this.#text(this.#store.hashes.fieldLength(), (target) => this.#store.hashes.copyField(target, 0));
   }
 
   /** Returns the value of the field at the cursor. */
   fieldValue(): string {
-    return this.#text(this.#store.valueLength(), (target) => this.#store.copyValue(target, 0));
+    return this.#text(this.#store.hashes.valueLength(), (target) => this.#store.hashes.copyValue(target, 0));
   }
 
   /** Returns the value of an entry. */
@@ -83,17 +83,17 @@ export class StoreReader {
     const store = this.#store;
     switch (store.type(entry)) {
       case EntryType.String: {
-        const length = store.stringLength(entry);
-        return this.#text(length, (target) => store.copyString(entry, 0, target, 0, length));
+        const length = store.strings.length(entry);
+        return this.#text(length, (target) => store.strings.copy(entry, 0, target, 0, length));
       }
       case EntryType.List: {
         const list: string[] = [];
-        for (let more = store.listSeek(entry, 0); more; more = store.listNext()) list.push(this.element());
+        for (let more = store.lists.seek(entry, 0); more; more = store.lists.next()) list.push(this.element());
         return list;
       }
       default: {
         const hash = new Map<string, string>();
-        for (let more = store.hashFirst(entry); more; more = store.hashNext()) {
+        for (let more = store.hashes.first(entry); more; more = store.hashes.next()) {
           hash.set(this.field(), this.fieldValue());
         }
         return hash;

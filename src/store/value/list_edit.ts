@@ -23,20 +23,18 @@ import {
   LEAF_INITIAL_BYTES,
   PACKED_ELEMENT_MAX_BYTES,
   PACKED_MAX_BYTES,
-} from "../limits.ts";
-import { bodyWord, KIND_LIST_PACKED, kindOf } from "./block.ts";
-import type { Entries } from "./entries.ts";
-import type { Lists } from "./list.ts";
+} from "../../limits.ts";
+import { bodyWord, KIND_LIST_PACKED, kindOf } from "../block.ts";
+import type { Entries } from "../entries.ts";
 import { type ListParts, PART_HEADER_BYTES } from "./list_parts.ts";
 import { nextPacked, OUTSIDE_BYTES, packedSize, writeOutside, writePacked } from "./packed.ts";
 
 /** The number of blocks that freeing leaves later needs: two directories to split, and the detached entry. */
 const DETACHING_PAGES = 3;
 
-/** An editor of the middle of lists in one arena. Its methods return the entry's reference from then on. */
+/** An editor of the middle of lists in one arena. */
 export class ListEditor {
   readonly #entries: Entries;
-  readonly #lists: Lists;
   readonly #parts: ListParts;
   readonly #words: Uint32Array;
   readonly #bytes: Uint8Array;
@@ -47,43 +45,36 @@ export class ListEditor {
   #left = 0;
   #end = 0;
 
-  constructor(entries: Entries, lists: Lists, parts: ListParts) {
+  constructor(entries: Entries, parts: ListParts) {
     this.#entries = entries;
-    this.#lists = lists;
     this.#parts = parts;
     this.#words = entries.words;
     this.#bytes = entries.bytes;
   }
 
-  /** Inserts an element before the one at `index`, which is 0 to the list's length. */
-  insert(entry: number, index: number, source: Uint8Array, start: number, length: number): number {
+  /**
+   * Inserts an element before the one at `at` in a packed list.
+   *
+   * @returns the entry's reference from now on; 0 when the list would no longer be small
+   */
+  insertPacked(entry: number, at: number, source: Uint8Array, start: number, length: number): number {
     const words = this.#words;
-    const lists = this.#lists;
-    if (index === 0 || index === lists.length(entry)) return lists.push(entry, index === 0, source, start, length);
     const meta = words[entry * 2 + 3]!;
-    if (kindOf(meta) === KIND_LIST_PACKED) {
-      const used = words[entry * 2 + 4]!;
-      const size = packedSize(length);
-      if (length <= PACKED_ELEMENT_MAX_BYTES && used + size <= PACKED_MAX_BYTES) {
-        lists.seek(entry, index);
-        const offset = lists.at - this.#entries.valueStart(entry);
-        entry = this.#entries.reform(entry, meta >>> 24, used + size, used);
-        const begin = this.#entries.valueStart(entry);
-        this.#bytes.copyWithin(begin + offset + size, begin + offset, begin + used);
-        writePacked(this.#bytes, begin + offset, source, start, length);
-        words[entry * 2 + 4] = used + size;
-        words[entry * 2 + bodyWord(meta)]!++;
-        return entry;
-      }
-      entry = lists.enlarge(entry);
-    }
-    lists.seek(entry, index);
-    this.#insertLarge(entry, lists.directory, lists.item, lists.at, source, start, length);
+    const used = words[entry * 2 + 4]!;
+    const size = packedSize(length);
+    if (length > PACKED_ELEMENT_MAX_BYTES || used + size > PACKED_MAX_BYTES) return 0;
+    const offset = at - this.#entries.valueStart(entry);
+    entry = this.#entries.reform(entry, meta >>> 24, used + size, used);
+    const begin = this.#entries.valueStart(entry);
+    this.#bytes.copyWithin(begin + offset + size, begin + offset, begin + used);
+    writePacked(this.#bytes, begin + offset, source, start, length);
+    words[entry * 2 + 4] = used + size;
+    words[entry * 2 + bodyWord(meta)]!++;
     return entry;
   }
 
-  /** Inserts before the element at `at` in the leaf at `item`. */
-  #insertLarge(
+  /** Inserts an element before the one at `at` in the leaf at `item` of a large list. */
+  insertLarge(
     entry: number,
     directory: number,
     item: number,
@@ -193,14 +184,8 @@ export class ListEditor {
     this.#parts.addCount(entry, directory, item, 1);
   }
 
-  /** Removes elements `[index, index + count)`, which must exist and not be all. */
-  remove(entry: number, index: number, count: number): void {
-    this.#lists.seek(entry, index);
-    if (kindOf(this.#words[entry * 2 + 3]!) === KIND_LIST_PACKED) this.#removePacked(entry, this.#lists.at, count);
-    else this.#removeLarge(entry, this.#lists.directory, this.#lists.item, this.#lists.at, count);
-  }
-
-  #removePacked(entry: number, at: number, count: number): void {
+  /** Removes elements of a packed list from the one at `at` on, which must exist and not be all. */
+  removePacked(entry: number, at: number, count: number): void {
     const words = this.#words;
     const end = this.#entries.valueStart(entry) + words[entry * 2 + 4]!;
     let after = at;
@@ -210,7 +195,8 @@ export class ListEditor {
     words[entry * 2 + bodyWord(words[entry * 2 + 3]!)]! -= count;
   }
 
-  #removeLarge(entry: number, directory: number, item: number, at: number, count: number): void {
+  /** Removes elements of a large list from the one at `at` on, which must exist and not be all. */
+  removeLarge(entry: number, directory: number, item: number, at: number, count: number): void {
     const words = this.#words;
     const parts = this.#parts;
     const leaf = parts.leaf(directory, item);
@@ -360,7 +346,7 @@ export class ListEditor {
       last = next;
     }
     words[entry * 2 + 4]! -= count;
-    this.#entries.detachParts(entry, first, last, count);
+    this.#entries.garbage.add(this.#entries.chains.detach(entry, first, last, count));
   }
 
   /**
@@ -464,11 +450,11 @@ export class ListEditor {
     length: number,
   ): number {
     const bytes = this.#bytes;
-    const lists = this.#lists;
+    const parts = this.#parts;
     this.#end = end;
     let matches = 0;
     for (let at = begin; at < end; at = nextPacked(bytes, at)) {
-      if (lists.isElement(at, other, start, length)) matches++;
+      if (parts.isElement(at, other, start, length)) matches++;
     }
     const removed = Math.min(matches, most);
     if (removed === 0) return 0;
@@ -479,10 +465,10 @@ export class ListEditor {
     let from = begin;
     for (let at = begin; at < end && toRemove > 0;) {
       const after = nextPacked(bytes, at);
-      if (lists.isElement(at, other, start, length) && toPass-- <= 0) {
+      if (parts.isElement(at, other, start, length) && toPass-- <= 0) {
         bytes.copyWithin(to, from, at);
         to += at - from;
-        if (leaf !== 0) this.#parts.freeOutside(leaf, at);
+        if (leaf !== 0) parts.freeOutside(leaf, at);
         from = after;
         toRemove--;
       }

@@ -6,7 +6,7 @@
  *      │
  * directory ◀─▶ directory ◀─▶ …                chain that begins and ends at the entry
  *      │  word 0  next directory, or the entry      word 1  previous directory, or the entry
- *      │  word 2  elements below it                 word 3  kind:4 · 0:12 · leaves:16
+ *      │  word 2  elements below it                 word 3  kind:5 · 0:11 · leaves:16
  *      │  then for each leaf: reference, elements in it                  up to 256 leaves
  *      ▼
  * leaf    word 0  its directory                     word 1  start:16 · end:16 of the run, in bytes
@@ -20,11 +20,11 @@
  * @module
  */
 
-import { copyBytes } from "../bytes.ts";
-import { DIRECTORY_LEAVES_MAX_COUNT, LEAF_INITIAL_BYTES, LEAF_MAX_BYTES } from "../limits.ts";
-import { KIND_DIRECTORY, KIND_LEAF, metaOf } from "./block.ts";
-import type { Entries } from "./entries.ts";
-import { isOutside, nextPacked, outsidePiece, setOutsidePiece } from "./packed.ts";
+import { copyBytes } from "../../bytes.ts";
+import { DIRECTORY_LEAVES_MAX_COUNT, LEAF_INITIAL_BYTES, LEAF_MAX_BYTES } from "../../limits.ts";
+import { bodyWord, KIND_DIRECTORY, KIND_LEAF, metaOf } from "../block.ts";
+import type { Entries } from "../entries.ts";
+import { equalsPacked, isOutside, nextPacked, outsidePiece, packedLength, setOutsidePiece } from "./packed.ts";
 
 /** The header size of a leaf or a directory, in bytes. */
 export const PART_HEADER_BYTES = 16;
@@ -88,7 +88,7 @@ export class ListParts {
     const directory = this.#entries.arena.allocate(PART_HEADER_BYTES + DIRECTORY_INITIAL_ITEMS * 8);
     this.#words[directory * 2 + 2] = 0;
     this.#words[directory * 2 + 3] = DIRECTORY_META;
-    this.#entries.linkPart(entry, directory, front);
+    this.#entries.chains.link(entry, directory, front);
     return directory;
   }
 
@@ -135,7 +135,7 @@ export class ListParts {
     words.copyWithin(base + item * 2, base + item * 2 + 2, base + items * 2);
     words[directory * 2 + 3] = DIRECTORY_META | (items - 1);
     if (items > 1) return;
-    this.#entries.unlinkPart(entry, directory);
+    this.#entries.chains.unlink(entry, directory);
     this.#entries.arena.free(directory);
   }
 
@@ -291,7 +291,7 @@ export class ListParts {
     words[entry * 2 + 4]! -= count;
     this.#dropItems(directory, from, to);
     if (this.items(directory) > 0) return true;
-    this.#entries.unlinkPart(entry, directory);
+    this.#entries.chains.unlink(entry, directory);
     this.#entries.arena.free(directory);
     return false;
   }
@@ -302,7 +302,7 @@ export class ListParts {
     const right = this.#entries.arena.allocate(PART_HEADER_BYTES + Math.max(DIRECTORY_INITIAL_ITEMS, count) * 8);
     this.#words[right * 2 + 2] = 0;
     this.#words[right * 2 + 3] = DIRECTORY_META;
-    this.#entries.linkPartAfter(entry, right, directory);
+    this.#entries.chains.linkAfter(entry, right, directory);
     this.#moveItems(directory, item, right, 0);
     return right;
   }
@@ -326,7 +326,7 @@ export class ListParts {
     } else {
       return;
     }
-    this.#entries.unlinkPart(entry, gone);
+    this.#entries.chains.unlink(entry, gone);
     arena.free(gone);
   }
 
@@ -348,6 +348,14 @@ export class ListParts {
     words[to * 2 + 2]! += count;
     words[from * 2 + 3] = DIRECTORY_META | item;
     words[to * 2 + 3] = DIRECTORY_META | (items + moved);
+  }
+
+  /** Returns whether the element at `at` equals these bytes. */
+  isElement(at: number, other: Uint8Array, start: number, length: number): boolean {
+    const bytes = this.#bytes;
+    if (!isOutside(bytes, at)) return equalsPacked(bytes, at, other, start, length);
+    return packedLength(bytes, at) === length &&
+      this.#entries.blobs.equals(outsidePiece(bytes, at), other, start, length);
   }
 
   /** Frees the blob of the element at `at`, if it has one. */
@@ -387,7 +395,7 @@ export class ListParts {
 
   /** Updates the references to a directory that compaction has moved to `to`. */
   directoryMoved(to: number): void {
-    this.#entries.directoryMoved(to);
+    this.#entries.chains.partMoved(to);
     const items = this.items(to);
     for (let item = 0; item < items; item++) this.#words[this.leaf(to, item) * 2] = to;
   }
@@ -397,5 +405,56 @@ export class ListParts {
     this.eachOutside(leaf, (at) => {
       if (outsidePiece(this.#bytes, at) === from) setOutsidePiece(this.#bytes, at, to);
     });
+  }
+
+  /** Visits the sizes of the blocks that a copy of a large list takes beyond its entry. */
+  measureCopy(entry: number, count: (size: number) => void): void {
+    const words = this.#words;
+    const body = entry * 2 + bodyWord(words[entry * 2 + 3]!);
+    for (let directory = words[body]!; directory !== entry; directory = words[directory * 2]!) {
+      const items = this.items(directory);
+      count(PART_HEADER_BYTES + items * 8);
+      for (let item = 0; item < items; item++) {
+        const leaf = this.leaf(directory, item);
+        count(PART_HEADER_BYTES + this.usedBytes(leaf));
+        this.eachOutside(leaf, (at) => this.#entries.blobs.eachSize(outsidePiece(this.#bytes, at), count));
+      }
+    }
+  }
+
+  /** Copies the parts of a large list, each leaf in the size of its contents, to another one that is empty. */
+  copy(from: number, to: number): void {
+    const words = this.#words;
+    const body = bodyWord(words[from * 2 + 3]!);
+    words[to * 2 + 4] = words[from * 2 + 4]!;
+    for (let directory = words[from * 2 + body]!; directory !== from; directory = words[directory * 2]!) {
+      const items = this.items(directory);
+      const made = this.#entries.arena.allocate(PART_HEADER_BYTES + items * 8);
+      words[made * 2 + 2] = words[directory * 2 + 2]!;
+      words[made * 2 + 3] = DIRECTORY_META | items;
+      this.#entries.chains.link(to, made, false);
+      for (let item = 0; item < items; item++) {
+        words[made * 2 + 4 + item * 2] = this.#copyLeaf(this.leaf(directory, item), made);
+        words[made * 2 + 5 + item * 2] = this.count(directory, item);
+      }
+    }
+  }
+
+  /** Copies a leaf for another directory. Returns the copy. */
+  #copyLeaf(leaf: number, directory: number): number {
+    const words = this.#words;
+    const bytes = this.#bytes;
+    const size = this.usedBytes(leaf);
+    const made = this.#entries.arena.allocate(PART_HEADER_BYTES + size);
+    words[made * 2] = directory;
+    words[made * 2 + 2] = words[leaf * 2 + 2]!;
+    words[made * 2 + 3] = LEAF_META;
+    this.setRun(made, 0, size);
+    const from = leaf * 8 + PART_HEADER_BYTES + (words[leaf * 2 + 1]! >>> 16);
+    copyBytes(bytes, from, bytes, made * 8 + PART_HEADER_BYTES, size);
+    this.eachOutside(made, (at) => {
+      setOutsidePiece(bytes, at, this.#entries.blobs.clone(outsidePiece(bytes, at), made));
+    });
+    return made;
   }
 }

@@ -13,7 +13,7 @@ import {
   setOutsidePiece,
   writeOutside,
   writePacked,
-} from "../../src/store/packed.ts";
+} from "../../../src/store/value/packed.ts";
 
 const LENGTHS = [0, 1, 2, 251, 252, 253, 254, 255, 256, 300, 65_535, 7, 0];
 

@@ -12,7 +12,7 @@
  * @module
  */
 
-import { copyBytes, copyViewed, equalBytes } from "../bytes.ts";
+import { copyBytes, copyViewed, equalBytes } from "../../bytes.ts";
 
 const SHORT_MAX_BYTES = 252;
 const LONG = 253;

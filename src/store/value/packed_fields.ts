@@ -12,7 +12,7 @@
  * @module
  */
 
-import { copyBytes } from "../bytes.ts";
+import { copyBytes } from "../../bytes.ts";
 
 /** Returns the bytes that a field or value of `length` bytes takes in a run. */
 export function packedFieldSize(length: number): number {

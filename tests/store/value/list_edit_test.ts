@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
-import { encodeText } from "../../src/bytes.ts";
-import { Store } from "../../src/store/store.ts";
-import { amountOf } from "../support/amount.ts";
-import { StoreReader } from "../support/store_reader.ts";
+import { encodeText } from "../../../src/bytes.ts";
+import { Store } from "../../../src/store/store.ts";
+import { amountOf } from "../../support/amount.ts";
+import { StoreReader } from "../../support/store_reader.ts";
 
 const KEY = encodeText("list");
 /** The number of elements of a list of which most are removed. */
@@ -26,21 +26,21 @@ class Fixture {
   push(elements: readonly string[]): void {
     for (const element of elements) {
       const bytes = encodeText(element);
-      this.store.makeRoom(bytes.length + 12, 3);
-      this.store.listPush(KEY, 0, KEY.length, this.entry, false, bytes, 0, bytes.length);
+      this.store.room.make(bytes.length + 12, 3);
+      this.store.lists.push(KEY, 0, KEY.length, this.entry, false, bytes, 0, bytes.length);
       this.list.push(element);
     }
   }
 
   insert(index: number, element: string): void {
     const bytes = encodeText(element);
-    this.store.makeRoom(bytes.length + 24, 5);
-    assertEquals(this.store.listInsert(this.entry, index, bytes, 0, bytes.length), this.entry);
+    this.store.room.make(bytes.length + 24, 5);
+    assertEquals(this.store.lists.insert(this.entry, index, bytes, 0, bytes.length), this.entry);
     this.list.splice(index, 0, element);
   }
 
   remove(index: number, count: number): void {
-    assertEquals(this.store.listRemove(this.entry, index, count), this.entry);
+    assertEquals(this.store.lists.remove(this.entry, index, count), this.entry);
     this.list.splice(index, count);
   }
 
@@ -48,7 +48,7 @@ class Fixture {
   removeEqual(element: string, most = Infinity, fromTail = false): number {
     const bytes = encodeText(element);
     const { length } = this.list;
-    assertEquals(this.store.listRemoveEqual(this.entry, fromTail, most, bytes, 0, bytes.length), this.entry);
+    assertEquals(this.store.lists.removeEqual(this.entry, fromTail, most, bytes, 0, bytes.length), this.entry);
     for (let left = most; left > 0; left--) {
       const index = fromTail ? this.list.lastIndexOf(element) : this.list.indexOf(element);
       if (index < 0) break;
@@ -121,7 +121,7 @@ Deno.test("Store listInsert() splits directories", () => {
   for (let i = 0; i < 600; i++) fixture.insert(300, `${i}`.padEnd(900, "-"));
   fixture.check();
   for (let index = 0; index < fixture.list.length; index += 97) {
-    assert(fixture.store.listSeek(fixture.entry, index));
+    assert(fixture.store.lists.seek(fixture.entry, index));
     assertEquals(fixture.reader.element(), fixture.list[index]);
   }
 });
@@ -133,7 +133,7 @@ Deno.test("Store listRemove() removes from a packed list, and the key with the l
   fixture.remove(0, 1);
   fixture.remove(2, 1);
   fixture.check();
-  assertEquals(fixture.store.listRemove(fixture.entry, 0, 2), 0);
+  assertEquals(fixture.store.lists.remove(fixture.entry, 0, 2), 0);
   assertEquals([fixture.entry, fixture.store.size, fixture.store.audit()], [0, 0, 0]);
 });
 
@@ -147,7 +147,7 @@ for (const [name, length] of [["leaves", 20], ["elements outside of leaves", 2_0
     }
     fixture.remove(1, fixture.list.length - 2);
     fixture.check();
-    assertEquals(fixture.store.listRemove(fixture.entry, 0, 2), 0);
+    assertEquals(fixture.store.lists.remove(fixture.entry, 0, 2), 0);
     while (fixture.store.freeRemoved(10));
     assertEquals(fixture.store.audit(), 0);
   });
@@ -179,7 +179,7 @@ Deno.test("Store listRemove() frees in a full store, where no page is left to sp
   const page = new Uint8Array(65_520);
   for (let i = 0; fixture.store.statistics.committedBytes < 4 << 20; i++) {
     const key = encodeText(`key:${i}`);
-    fixture.store.setString(key, 0, key.length, 0, page, 0, page.length, 0);
+    fixture.store.strings.set(key, 0, key.length, 0, page, 0, page.length, 0);
   }
   fixture.remove(100, 79_000);
   assert(!fixture.store.freeRemoved(1));
@@ -215,7 +215,7 @@ Deno.test("Store listRemoveEqual() removes the key with the last element, and co
   fixture.removeEqual("other");
   assertEquals(fixture.store.changes, changes);
   const bytes = encodeText("same");
-  assertEquals(fixture.store.listRemoveEqual(fixture.entry, false, Infinity, bytes, 0, bytes.length), 0);
+  assertEquals(fixture.store.lists.removeEqual(fixture.entry, false, Infinity, bytes, 0, bytes.length), 0);
   assertEquals([fixture.entry, fixture.store.audit()], [0, 0]);
 });
 
@@ -226,9 +226,9 @@ Deno.test("Store lists of which most elements were removed one by one take no mo
     for (let i = 0; i < count; i++) fixture.push([`${i % 50}`.padEnd(20, ".")]);
     for (let kind = 0; kind < 49; kind++) {
       const bytes = encodeText(`${kind}`.padEnd(20, "."));
-      fixture.store.listRemoveEqual(fixture.entry, fromTail, Infinity, bytes, 0, bytes.length);
+      fixture.store.lists.removeEqual(fixture.entry, fromTail, Infinity, bytes, 0, bytes.length);
     }
-    assertEquals(fixture.store.listLength(fixture.entry), count / 50);
+    assertEquals(fixture.store.lists.length(fixture.entry), count / 50);
     // An element takes 22 bytes in a leaf, and leaves that were joined may be no more than a quarter full.
     assertLess(fixture.store.entryBytes(fixture.entry, 0), count / 50 * 22 * 4);
     assertEquals(fixture.store.audit(), 0);
@@ -240,13 +240,13 @@ Deno.test("Store listPrevious() goes back to the first element", () => {
     const fixture = new Fixture();
     fixture.push(elements);
     let index = elements.length;
-    for (let more = fixture.store.listSeek(fixture.entry, -1); more; more = fixture.store.listPrevious()) {
+    for (let more = fixture.store.lists.seek(fixture.entry, -1); more; more = fixture.store.lists.previous()) {
       assertEquals(fixture.reader.element(), elements[--index]);
     }
     assertEquals(index, 0);
-    assert(fixture.store.listSeek(fixture.entry, 1));
-    assert(fixture.store.listPrevious());
-    assert(!fixture.store.listPrevious());
+    assert(fixture.store.lists.seek(fixture.entry, 1));
+    assert(fixture.store.lists.previous());
+    assert(!fixture.store.lists.previous());
   }
 });
 
@@ -254,12 +254,12 @@ Deno.test("Store elementEquals() compares the whole element", () => {
   const fixture = new Fixture();
   for (const element of ["", "a", "b".repeat(300), "c".repeat(150_000)]) {
     fixture.push([element]);
-    assert(fixture.store.listSeek(fixture.entry, -1));
+    assert(fixture.store.lists.seek(fixture.entry, -1));
     for (
       const [other, isEqual] of [[element, true], [`${element}-`, false], [element.replace(/.$/, "-"), false]] as const
     ) {
       const bytes = encodeText(other);
-      assertEquals(fixture.store.elementEquals(bytes, 0, bytes.length), isEqual || other === element);
+      assertEquals(fixture.store.lists.elementEquals(bytes, 0, bytes.length), isEqual || other === element);
     }
   }
 });

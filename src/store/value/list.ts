@@ -13,7 +13,8 @@
  * @module
  */
 
-import { copyBytes, copyViewed } from "../bytes.ts";
+import { copyBytes, copyViewed } from "../../bytes.ts";
+import { assert } from "../../errors.ts";
 import {
   BLOCK_SHARED_MAX_BYTES,
   DIRECTORY_LEAVES_MAX_COUNT,
@@ -22,12 +23,24 @@ import {
   LEAF_REPLACED_MAX_BYTES,
   PACKED_ELEMENT_MAX_BYTES,
   PACKED_MAX_BYTES,
-} from "../limits.ts";
-import { bodyWord, flagsOf, HEADER_BYTES, KIND_LIST, KIND_LIST_PACKED, kindOf, topOf } from "./block.ts";
-import { type Entries, KEEP_NOTHING } from "./entries.ts";
-import { type ListParts, PART_HEADER_BYTES } from "./list_parts.ts";
+} from "../../limits.ts";
 import {
-  equalsPacked,
+  bodyWord,
+  flagsOf,
+  HEADER_BYTES,
+  type Kind,
+  KIND_DIRECTORY,
+  KIND_LEAF,
+  KIND_LIST,
+  KIND_LIST_PACKED,
+  kindOf,
+  topOf,
+} from "../block.ts";
+import { type Entries, KEEP_NOTHING } from "../entries.ts";
+import type { Keyspace } from "../keyspace.ts";
+import { ListEditor } from "./list_edit.ts";
+import { ListParts, PART_HEADER_BYTES } from "./list_parts.ts";
+import {
   isOutside,
   nextPacked,
   OUTSIDE_BYTES,
@@ -41,11 +54,14 @@ import {
   writeOutside,
   writePacked,
 } from "./packed.ts";
+import type { ValueType } from "./value_type.ts";
 
-/** The lists of one arena. Every method that changes a list returns the entry's reference from then on. */
-export class Lists {
+/** The lists of one store. Every method that changes a list returns the entry's reference from then on. */
+export class Lists implements ValueType {
+  readonly #keyspace: Keyspace;
   readonly #entries: Entries;
   readonly #parts: ListParts;
+  readonly #editor: ListEditor;
   readonly #words: Uint32Array;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
@@ -60,9 +76,11 @@ export class Lists {
   #begin = 0;
   #end = 0;
 
-  constructor(entries: Entries, parts: ListParts) {
+  constructor(keyspace: Keyspace, entries: Entries) {
+    this.#keyspace = keyspace;
     this.#entries = entries;
-    this.#parts = parts;
+    this.#parts = new ListParts(entries);
+    this.#editor = new ListEditor(entries, this.#parts);
     this.#words = entries.words;
     this.#bytes = entries.bytes;
     this.#view = entries.arena.view;
@@ -74,8 +92,34 @@ export class Lists {
     return this.#words[entry * 2 + (kindOf(meta) === KIND_LIST ? 4 : bodyWord(meta))]!;
   }
 
+  /**
+   * Adds an element at the head or the tail of a list. Creates an absent list (`entry` 0).
+   *
+   * @param view a view of `source`, if there is one: it makes copying a short element faster
+   */
+  push(
+    key: Uint8Array,
+    keyStart: number,
+    keyLength: number,
+    entry: number,
+    head: boolean,
+    source: Uint8Array,
+    start: number,
+    length: number,
+    view?: DataView,
+  ): number {
+    const keyspace = this.#keyspace;
+    keyspace.changes++;
+    if (keyspace.journal !== undefined) {
+      keyspace.journal.listPush(entry, key, keyStart, keyLength, head, source, start, length, view);
+    }
+    return entry === 0
+      ? this.#create(key, keyStart, keyLength, source, start, length)
+      : this.#push(entry, head, source, start, length, view);
+  }
+
   /** Creates a list of one element under an absent key. */
-  create(
+  #create(
     key: Uint8Array,
     keyStart: number,
     keyLength: number,
@@ -98,8 +142,7 @@ export class Lists {
     return entry;
   }
 
-  /** Adds an element at the head or the tail. */
-  push(
+  #push(
     entry: number,
     head: boolean,
     source: Uint8Array,
@@ -113,7 +156,7 @@ export class Lists {
       const used = words[entry * 2 + 4]!;
       const size = packedSize(length);
       if (length > PACKED_ELEMENT_MAX_BYTES || used + size > PACKED_MAX_BYTES) {
-        entry = this.enlarge(entry);
+        entry = this.#enlarge(entry);
       } else {
         entry = this.#entries.reform(entry, meta >>> 24, used + size, used);
         const at = this.#entries.valueStart(entry);
@@ -136,7 +179,7 @@ export class Lists {
   }
 
   /** Turns a packed list into a large one. */
-  enlarge(entry: number): number {
+  #enlarge(entry: number): number {
     const words = this.#words;
     const meta = words[entry * 2 + 3]!;
     const used = words[entry * 2 + 4]!;
@@ -190,8 +233,18 @@ export class Lists {
     this.#parts.addCount(entry, directory, item, 1);
   }
 
-  /** Removes the first or the last element. Returns 0 when the list is empty then; its entry remains. */
+  /** Removes the first or the last element. Returns 0 when the list became empty and its key was removed. */
   pop(entry: number, head: boolean): number {
+    const keyspace = this.#keyspace;
+    keyspace.changes++;
+    keyspace.journal?.listRemove(entry, head ? 0 : this.length(entry) - 1, 1);
+    if (this.#pop(entry, head) !== 0) return entry;
+    keyspace.drop(entry);
+    return 0;
+  }
+
+  /** Removes the first or the last element. Returns the number of elements left. */
+  #pop(entry: number, head: boolean): number {
     const words = this.#words;
     const meta = words[entry * 2 + 3]!;
     if (kindOf(meta) === KIND_LIST_PACKED) {
@@ -200,8 +253,7 @@ export class Lists {
       const edge = head ? nextPacked(this.#bytes, at) : previousPacked(this.#bytes, at + used);
       if (head) this.#bytes.copyWithin(at, edge, at + used);
       words[entry * 2 + 4] = head ? used - (edge - at) : edge - at;
-      const count = --words[entry * 2 + bodyWord(meta)]!;
-      return count === 0 ? 0 : entry;
+      return --words[entry * 2 + bodyWord(meta)]!;
     }
     const directory = words[entry * 2 + bodyWord(meta) + (head ? 0 : 1)]!;
     const item = head ? 0 : this.#parts.items(directory) - 1;
@@ -217,11 +269,13 @@ export class Lists {
     else this.#parts.setRun(leaf, begin, at - base);
     this.#parts.addCount(entry, directory, item, -1);
     if (words[directory * 2 + 5 + item * 2] === 0) this.#parts.removeLeaf(entry, directory, item);
-    return words[entry * 2 + 4] === 0 ? 0 : entry;
+    return words[entry * 2 + 4]!;
   }
 
   /** Replaces element `index`, which must exist. */
   set(entry: number, index: number, source: Uint8Array, start: number, length: number): number {
+    this.#keyspace.changes++;
+    this.#keyspace.journal?.listSet(entry, index, source, start, length);
     const words = this.#words;
     const meta = words[entry * 2 + 3]!;
     if (kindOf(meta) === KIND_LIST_PACKED) {
@@ -237,7 +291,7 @@ export class Lists {
         words[entry * 2 + 4] = size;
         return entry;
       }
-      entry = this.enlarge(entry);
+      entry = this.#enlarge(entry);
     }
     this.seek(entry, index);
     this.#setLarge(source, start, length);
@@ -295,6 +349,71 @@ export class Lists {
     if (resized) {
       this.#parts.eachOutside(leaf, (at) => this.#entries.blobs.ownerMoved(outsidePiece(this.#bytes, at), leaf));
     }
+  }
+
+  /**
+   * Inserts an element before the one at `index`, which is 0 to the list's length. Needs the room of a push.
+   */
+  insert(entry: number, index: number, source: Uint8Array, start: number, length: number): number {
+    this.#keyspace.changes++;
+    this.#keyspace.journal?.listInsert(entry, index, source, start, length);
+    if (index === 0 || index === this.length(entry)) return this.#push(entry, index === 0, source, start, length);
+    this.seek(entry, index);
+    if (kindOf(this.#words[entry * 2 + 3]!) === KIND_LIST_PACKED) {
+      const inserted = this.#editor.insertPacked(entry, this.#at, source, start, length);
+      if (inserted !== 0) return inserted;
+      entry = this.#enlarge(entry);
+      this.seek(entry, index);
+    }
+    this.#editor.insertLarge(entry, this.#directory, this.#item, this.#at, source, start, length);
+    return entry;
+  }
+
+  /**
+   * Removes elements `[index, index + count)`, which must exist. Whole leaves between them are freed immediately or,
+   * when there are many, later in steps. Needs no room.
+   *
+   * @returns the entry, or 0 when the list became empty and its key was removed
+   */
+  remove(entry: number, index: number, count: number): number {
+    const keyspace = this.#keyspace;
+    keyspace.changes++;
+    keyspace.journal?.listRemove(entry, index, count);
+    if (count === this.length(entry)) {
+      keyspace.drop(entry);
+      return 0;
+    }
+    this.seek(entry, index);
+    if (kindOf(this.#words[entry * 2 + 3]!) === KIND_LIST_PACKED) this.#editor.removePacked(entry, this.#at, count);
+    else this.#editor.removeLarge(entry, this.#directory, this.#item, this.#at, count);
+    return entry;
+  }
+
+  /**
+   * Removes elements that equal these bytes, in one pass, and at most `most` of them: the first ones, or the last ones
+   * (`fromTail`). Needs no room. The change of the list's length is the number removed.
+   *
+   * @param most 1 or more; `Infinity` for all
+   * @returns the entry, or 0 when the list became empty and its key was removed
+   */
+  removeEqual(
+    entry: number,
+    fromTail: boolean,
+    most: number,
+    other: Uint8Array,
+    start: number,
+    length: number,
+  ): number {
+    const keyspace = this.#keyspace;
+    const before = this.length(entry);
+    keyspace.journal?.listRemoveEqual(entry, fromTail, most, other, start, length);
+    const count = this.#editor.removeEqual(entry, fromTail, most, other, start, length);
+    if (count === 0) return entry;
+    keyspace.changes++;
+    keyspace.journal?.listRemovedEqual(entry, before, fromTail, count, other, start, length);
+    if (count < before) return entry;
+    keyspace.drop(entry);
+    return 0;
   }
 
   /** Puts the cursor on element `index`; a negative index counts from the end. Returns `false` when there is none. */
@@ -410,35 +529,17 @@ export class Lists {
     return true;
   }
 
-  /** The directory of the element at the cursor, which is in a large list. */
-  get directory(): number {
-    return this.#directory;
-  }
-
-  /** The leaf of the element at the cursor, as an item of its directory. */
-  get item(): number {
-    return this.#item;
-  }
-
-  /** The position of the element at the cursor in the arena's bytes. */
-  get at(): number {
-    return this.#at;
-  }
-
   /** Returns the length of the element at the cursor. */
   elementLength(): number {
     return packedLength(this.#bytes, this.#at);
   }
 
-  /** Returns whether the element at `at` equals these bytes. */
-  isElement(at: number, other: Uint8Array, start: number, length: number): boolean {
-    const bytes = this.#bytes;
-    if (!isOutside(bytes, at)) return equalsPacked(bytes, at, other, start, length);
-    return packedLength(bytes, at) === length &&
-      this.#entries.blobs.equals(outsidePiece(bytes, at), other, start, length);
+  /** Returns whether the element at the cursor equals these bytes. */
+  elementEquals(other: Uint8Array, start: number, length: number): boolean {
+    return this.#parts.isElement(this.#at, other, start, length);
   }
 
-  /** Copies the element at the cursor. */
+  /** Copies the element at the cursor; `view` is a view of `target`, if there is one. */
   copyElement(target: Uint8Array, at: number, view?: DataView): void {
     const bytes = this.#bytes;
     const from = this.#at;
@@ -454,13 +555,20 @@ export class Lists {
     else copyBytes(bytes, packedStart(bytes, this.#at) + from, target, at, length);
   }
 
+  // These are the methods of every type of value.
+
+  /** Returns the entry: a list takes the same room with any key. */
+  renamed(entry: number): number {
+    return entry;
+  }
+
   /**
    * Frees the leaves of a large list that was removed from the table, and finally its entry. A leaf is one step, and so
    * is a piece of a blob.
    *
    * @returns the budget left; the entry is freed when it is above 0
    */
-  dismantle(entry: number, budget: number): number {
+  free(entry: number, budget: number): number {
     const words = this.#words;
     const body = entry * 2 + bodyWord(words[entry * 2 + 3]!);
     while (words[body] !== 0) {
@@ -476,13 +584,26 @@ export class Lists {
     return Math.max(1, budget);
   }
 
+  /** Updates the references to a leaf or a directory that compaction has moved. */
+  partMoved(kind: Kind, from: number, to: number): void {
+    if (kind === KIND_LEAF) return this.#parts.leafMoved(from, to);
+    assert(kind === KIND_DIRECTORY, "a list has no such part");
+    this.#parts.directoryMoved(to);
+  }
+
+  /** Updates the element of a leaf of which compaction has moved the first piece. */
+  pieceMoved(leaf: number, from: number, to: number): void {
+    this.#parts.pieceMoved(leaf, from, to);
+  }
+
   /**
-   * Returns the bytes that the parts of a large list take in the arena.
+   * Returns the bytes that the leaves and directories of a list take in the arena.
    *
    * @param samples the number of leaves that are measured, the others count as their average; 0: all
    */
   partsBytes(entry: number, samples: number): number {
     const words = this.#words;
+    if (kindOf(words[entry * 2 + 3]!) !== KIND_LIST) return 0;
     const arena = this.#entries.arena;
     let bytes = 0;
     let leafBytes = 0;
@@ -501,5 +622,26 @@ export class Lists {
       directory = words[directory * 2]!;
     }
     return measured === leaves ? bytes + leafBytes : bytes + Math.round(leafBytes / measured * leaves);
+  }
+
+  /** Returns 0: leaves are found through directories. */
+  fieldsCount(): number {
+    return 0;
+  }
+
+  /** Visits the sizes of the directories, leaves and pieces of blobs of a copy. */
+  measureCopy(entry: number, count: (size: number) => void): void {
+    if (kindOf(this.#words[entry * 2 + 3]!) === KIND_LIST) this.#parts.measureCopy(entry, count);
+  }
+
+  /** Copies a list to an absent key. */
+  copyEntry(entry: number, key: Uint8Array, start: number, length: number, deadlineMs: number): number {
+    if (kindOf(this.#words[entry * 2 + 3]!) === KIND_LIST_PACKED) {
+      return this.#entries.clonePacked(entry, key, start, length, deadlineMs);
+    }
+    const made = this.#entries.create(KIND_LIST, key, start, length, deadlineMs, 0);
+    this.#emptyLarge(made);
+    this.#parts.copy(entry, made);
+    return made;
   }
 }

@@ -17,23 +17,30 @@
  * @module
  */
 
-import { copyBytes, copyViewed } from "../bytes.ts";
-import { PACKED_ELEMENT_MAX_BYTES, PACKED_MAX_BYTES } from "../limits.ts";
+import { copyBytes, copyViewed } from "../../bytes.ts";
+import { assert } from "../../errors.ts";
+import { PACKED_ELEMENT_MAX_BYTES, PACKED_MAX_BYTES } from "../../limits.ts";
 import {
   bodyWord,
   FLAG_EPOCH,
   flagsOf,
   HEADER_BYTES,
   keyLengthOf,
+  type Kind,
   KIND_FIELD,
+  KIND_FIELD_BLOB,
   KIND_HASH,
   KIND_HASH_PACKED,
   kindOf,
   topOf,
-} from "./block.ts";
-import { type Entries, KEEP_NOTHING } from "./entries.ts";
+} from "../block.ts";
+import { type Entries, isInline, KEEP_NOTHING } from "../entries.ts";
+import type { Keyspace } from "../keyspace.ts";
 import { afterPacked, findPackedField, packedFieldSize, writePackedField } from "./packed_fields.ts";
-import type { RandomStream } from "./random_stream.ts";
+import { RandomStream } from "../random_stream.ts";
+import type { ValueType } from "./value_type.ts";
+
+const FIELD_HEADER_BYTES = HEADER_BYTES[topOf(KIND_FIELD, 0)]!;
 
 const WORD = 2 ** 32;
 /** The cost of choosing a field from the table, in steps along the chain: five tries, each with two cache misses. */
@@ -41,19 +48,26 @@ const CHOOSE_FACTOR = 20;
 /** The number of fields that one `scan` visits. */
 const SCAN_FIELDS_COUNT = 10;
 
-/** The hashes of one arena. Every method that changes a hash returns the entry's reference from then on. */
-export class Hashes {
+/** Returns the kind of a field of a large hash whose value has `length` bytes. */
+function fieldKind(fieldLength: number, length: number): Kind {
+  return isInline(FIELD_HEADER_BYTES, fieldLength, length) ? KIND_FIELD : KIND_FIELD_BLOB;
+}
+
+/** The hashes of one store. Every method that changes a hash returns the entry's reference from then on. */
+export class Hashes implements ValueType {
   /** Whether the last `set` created a field. */
   added = false;
   /** Whether the last `remove` found its field. */
   removed = false;
   /** The epoch bit of the field that the last `set` or `remove` found or created; of the hash if it is packed. */
-  epoch = 0;
+  #epoch = 0;
+  readonly #keyspace: Keyspace;
   readonly #entries: Entries;
   readonly #words: Uint32Array;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #scratch = new Uint8Array(PACKED_MAX_BYTES * 2);
+  readonly #random = new RandomStream();
   #nextId = 1;
 
   // The cursor: a field at #at, its value, and the end of its run (packed), or the entries of a field and its hash.
@@ -63,7 +77,8 @@ export class Hashes {
   #field = 0;
   #entry = 0;
 
-  constructor(entries: Entries) {
+  constructor(keyspace: Keyspace, entries: Entries) {
+    this.#keyspace = keyspace;
     this.#entries = entries;
     this.#words = entries.words;
     this.#bytes = entries.bytes;
@@ -80,7 +95,7 @@ export class Hashes {
    * Creates a hash without fields under an absent key. The caller immediately sets a field of this size, value
    * included.
    */
-  create(key: Uint8Array, start: number, length: number, fieldSize: number): number {
+  #create(key: Uint8Array, start: number, length: number, fieldSize: number): number {
     const room = Math.min(PACKED_MAX_BYTES, packedFieldSize(0) * 2 + fieldSize);
     const entry = this.#entries.create(KIND_HASH_PACKED, key, start, length, 0, room);
     const words = this.#words;
@@ -89,8 +104,36 @@ export class Hashes {
     return entry;
   }
 
-  /** Sets a field. */
+  /**
+   * Sets a field of a hash, and `added`. Creates an absent hash (`entry` 0).
+   *
+   * @param view a view of `value`, if there is one: it makes copying a short value faster
+   */
   set(
+    key: Uint8Array,
+    keyStart: number,
+    keyLength: number,
+    entry: number,
+    field: Uint8Array,
+    fieldStart: number,
+    fieldLength: number,
+    value: Uint8Array,
+    valueStart: number,
+    valueLength: number,
+    view?: DataView,
+  ): number {
+    const keyspace = this.#keyspace;
+    keyspace.changes++;
+    if (entry === 0) entry = this.#create(key, keyStart, keyLength, fieldLength + valueLength);
+    entry = this.#set(entry, field, fieldStart, fieldLength, value, valueStart, valueLength, view);
+    if (keyspace.journal !== undefined) {
+      const before = this.length(entry) - (this.added ? 1 : 0);
+      keyspace.journal.hashSet(entry, before, field, fieldStart, fieldLength, value, valueStart, valueLength, view);
+    }
+    return entry;
+  }
+
+  #set(
     entry: number,
     field: Uint8Array,
     fieldStart: number,
@@ -102,7 +145,7 @@ export class Hashes {
   ): number {
     const words = this.#words;
     const meta = words[entry * 2 + 3]!;
-    this.epoch = meta & FLAG_EPOCH;
+    this.#epoch = meta & FLAG_EPOCH;
     if (kindOf(meta) === KIND_HASH_PACKED) {
       const bytes = this.#bytes;
       const base = entry * 8 + HEADER_BYTES[meta >>> 24]! + (meta & 0xffff);
@@ -185,7 +228,7 @@ export class Hashes {
     const scratch = this.#scratch;
     copyBytes(this.#bytes, this.#entries.valueStart(entry), scratch, 0, used);
     const large = this.#entries.reform(entry, topOf(KIND_HASH, flagsOf(meta)), 0, KEEP_NOTHING);
-    this.beginLarge(large);
+    this.#beginLarge(large);
     for (let at = 0; at < used;) {
       const valueAt = afterPacked(scratch, at);
       this.#setLarge(large, scratch, at + 1, scratch[at]!, scratch, valueAt + 1, scratch[valueAt]!);
@@ -195,7 +238,7 @@ export class Hashes {
   }
 
   /** Gives a HASH entry no fields and a new id. */
-  beginLarge(entry: number): void {
+  #beginLarge(entry: number): void {
     const words = this.#words;
     const body = entry * 2 + bodyWord(words[entry * 2 + 3]!);
     const id = this.#nextId++;
@@ -223,17 +266,17 @@ export class Hashes {
     const found = this.#entries.fields.find(hash, field, fieldStart, fieldLength, idLow, idHigh);
     this.added = found === 0;
     if (found !== 0) {
-      this.epoch = words[found * 2 + 3]! & FLAG_EPOCH;
+      this.#epoch = words[found * 2 + 3]! & FLAG_EPOCH;
       // Most writes replace a value with one of the same length.
       if (kindOf(words[found * 2 + 3]!) === KIND_FIELD && words[found * 2 + 4] === valueLength) {
         const at = this.#entries.valueStart(found);
         copyViewed(value, view, valueStart, this.#bytes, this.#view, at, valueLength);
       } else {
-        this.#entries.replaceValue(found, value, valueStart, valueLength);
+        this.#entries.replaceValue(found, fieldKind(fieldLength, valueLength), value, valueStart, valueLength);
       }
       return;
     }
-    const kind = this.#entries.fieldKind(fieldLength, valueLength);
+    const kind = fieldKind(fieldLength, valueLength);
     const made = this.#entries.createField(
       kind,
       words[entry * 2 + 3]! & FLAG_EPOCH,
@@ -246,16 +289,32 @@ export class Hashes {
       kind === KIND_FIELD ? valueLength : 0,
     );
     this.#entries.writeValue(made, value, valueStart, valueLength);
-    this.#entries.linkPart(entry, made, false);
+    this.#entries.chains.link(entry, made, false);
     words[entry * 2 + 4]!++;
   }
 
-  /** Removes a field. Returns 0 when the hash is empty then; its entry remains. */
+  /**
+   * Removes a field, and sets `removed`.
+   *
+   * @returns the entry, or 0 when the hash became empty and its key was removed
+   */
   remove(entry: number, field: Uint8Array, start: number, length: number): number {
+    const keyspace = this.#keyspace;
+    const left = this.#remove(entry, field, start, length);
+    if (!this.removed) return entry;
+    keyspace.changes++;
+    keyspace.journal?.hashRemove(entry, this.length(entry) + 1, field, start, length);
+    if (left !== 0) return left;
+    keyspace.drop(entry);
+    return 0;
+  }
+
+  /** Removes a field. Returns 0 when the hash is empty then; its entry remains. */
+  #remove(entry: number, field: Uint8Array, start: number, length: number): number {
     const words = this.#words;
     const bytes = this.#bytes;
     const meta = words[entry * 2 + 3]!;
-    this.epoch = meta & FLAG_EPOCH;
+    this.#epoch = meta & FLAG_EPOCH;
     if (kindOf(meta) === KIND_HASH_PACKED) {
       const base = this.#entries.valueStart(entry);
       const used = words[entry * 2 + 4]!;
@@ -270,7 +329,7 @@ export class Hashes {
     const found = this.#findLarge(entry, field, start, length);
     this.removed = found !== 0;
     if (found === 0) return entry;
-    this.epoch = words[found * 2 + 3]! & FLAG_EPOCH;
+    this.#epoch = words[found * 2 + 3]! & FLAG_EPOCH;
     this.#freeField(entry, found);
     return words[entry * 2 + 4] === 0 ? 0 : entry;
   }
@@ -289,29 +348,11 @@ export class Hashes {
     const words = this.#words;
     this.#entries.cursor.fieldLeaves(field, words[field * 2]!, entry);
     this.#entries.fields.remove(words[field * 2 + 2]! | 0, field);
-    this.#entries.unlinkPart(entry, field);
+    this.#entries.chains.unlink(entry, field);
     const pieces = this.#entries.freeBlob(field);
     this.#entries.arena.free(field);
     words[entry * 2 + 4]!--;
     return pieces;
-  }
-
-  /**
-   * Frees the fields of a large hash that was removed from the table, and finally its entry. A field is one step, and
-   * so is a piece of its value.
-   *
-   * @returns the budget left; the entry is freed when it is above 0
-   */
-  dismantle(entry: number, budget: number): number {
-    const words = this.#words;
-    const body = entry * 2 + bodyWord(words[entry * 2 + 3]!);
-    while (words[body] !== 0) {
-      if (budget-- <= 0) return 0;
-      budget -= this.#freeField(entry, words[body]!);
-    }
-    this.#entries.garbage.remove(entry);
-    this.#entries.arena.free(entry);
-    return Math.max(1, budget);
   }
 
   /** Puts the cursor on a field; returns `false` when it is absent. */
@@ -337,6 +378,16 @@ export class Hashes {
     this.#entry = entry;
     if (kindOf(meta) === KIND_HASH_PACKED) this.#end = this.#entries.valueStart(entry) + this.#words[entry * 2 + 4]!;
     return this.find(entry, field, start, length);
+  }
+
+  /** Returns whether a hash is large, so that a snapshot captures its fields one by one. */
+  isLarge(entry: number): boolean {
+    return kindOf(this.#words[entry * 2 + 3]!) === KIND_HASH;
+  }
+
+  /** Whether the snapshot has captured the field that the last `set` or `remove` found or created. */
+  get isFieldCaptured(): boolean {
+    return this.#epoch === this.#entries.cursor.epoch;
   }
 
   /** Puts the cursor on a field of a large hash, given as its entry. */
@@ -377,8 +428,16 @@ export class Hashes {
     return true;
   }
 
-  /** Puts the cursor on a random field, each with the same probability. */
-  choose(entry: number, random: RandomStream): void {
+  /**
+   * Puts the cursor on a random field, each with about the same probability. In a hash of n fields, where large hashes
+   * have m in all, this takes n / 4 or 5 m / n steps, whichever is fewer. For many fields, it is faster to visit all.
+   *
+   * @param from a number in [0, 1)
+   * @returns `true`: a hash has a field
+   */
+  seekRandom(entry: number, from: number): boolean {
+    const random = this.#random;
+    random.begin(from);
     const count = this.length(entry);
     const words = this.#words;
     const meta = words[entry * 2 + 3]!;
@@ -392,7 +451,7 @@ export class Hashes {
         const field = fields.choose(random);
         if (words[field * 2 + 5] !== words[body + 2] || words[field * 2 + 6] !== words[body + 3]) continue;
         this.#field = field;
-        return;
+        return true;
       }
     }
     const index = random.below(count);
@@ -403,6 +462,7 @@ export class Hashes {
       this.first(entry);
       for (let i = 0; i < index; i++) this.next();
     }
+    return true;
   }
 
   /**
@@ -444,7 +504,7 @@ export class Hashes {
     return this.#field === 0 ? this.#bytes[this.#at]! : keyLengthOf(this.#words[this.#field * 2 + 3]!);
   }
 
-  /** Copies the field at the cursor. */
+  /** Copies the field at the cursor; `view` is a view of `target`, if there is one. */
   copyField(target: Uint8Array, at: number, view?: DataView): void {
     const field = this.#field;
     const start = field === 0 ? this.#at + 1 : field * 8 + HEADER_BYTES[this.#words[field * 2 + 3]! >>> 24]!;
@@ -456,7 +516,7 @@ export class Hashes {
     return this.#field === 0 ? this.#bytes[this.#valueAt]! : this.#words[this.#field * 2 + 4]!;
   }
 
-  /** Copies the value at the cursor. */
+  /** Copies the value at the cursor; `view` is a view of `target`, if there is one. */
   copyValue(target: Uint8Array, at: number, view?: DataView): void {
     if (this.#field === 0) {
       copyViewed(this.#bytes, this.#view, this.#valueAt + 1, target, view, at, this.#bytes[this.#valueAt]!);
@@ -469,15 +529,51 @@ export class Hashes {
     else this.#entries.copyValue(this.#field, from, target, at, length);
   }
 
+  // These are the methods of every type of value.
+
+  /** Returns the entry: a hash takes the same room with any key. */
+  renamed(entry: number): number {
+    return entry;
+  }
+
   /**
-   * Returns the bytes that the fields of a large hash take in the arena.
+   * Frees the fields of a large hash that was removed from the table, and finally its entry. A field is one step, and
+   * so is a piece of its value.
+   *
+   * @returns the budget left; the entry is freed when it is above 0
+   */
+  free(entry: number, budget: number): number {
+    const words = this.#words;
+    const body = entry * 2 + bodyWord(words[entry * 2 + 3]!);
+    while (words[body] !== 0) {
+      if (budget-- <= 0) return 0;
+      budget -= this.#freeField(entry, words[body]!);
+    }
+    this.#entries.garbage.remove(entry);
+    this.#entries.arena.free(entry);
+    return Math.max(1, budget);
+  }
+
+  /** Updates the references to a field that compaction has moved. */
+  partMoved(_kind: Kind, from: number, to: number): void {
+    this.#entries.moved(from, to);
+  }
+
+  /** Never called: a field with a blob is an entry, and entries.ts updates it. */
+  pieceMoved(): never {
+    assert(false, "a piece of a part of a hash moved");
+  }
+
+  /**
+   * Returns the bytes that the fields of a hash take in the arena beyond its entry.
    *
    * @param samples the number of fields that are measured, the others count as their average; 0: all
    */
   partsBytes(entry: number, samples: number): number {
+    const words = this.#words;
+    if (kindOf(words[entry * 2 + 3]!) !== KIND_HASH) return 0;
     let bytes = 0;
     let measured = 0;
-    const words = this.#words;
     let field = words[entry * 2 + bodyWord(words[entry * 2 + 3]!)]!;
     for (; field !== 0 && field !== entry && (samples === 0 || measured < samples); measured++) {
       bytes += this.#entries.arena.sizeAt(field) + this.#entries.blobs.bytes(this.#entries.firstPiece(field));
@@ -485,5 +581,62 @@ export class Hashes {
     }
     const count = words[entry * 2 + 4]!;
     return measured === count ? bytes : Math.round(bytes / measured * count);
+  }
+
+  /** Returns the number of fields that have an entry. */
+  fieldsCount(entry: number): number {
+    return this.isLarge(entry) ? this.#words[entry * 2 + 4]! : 0;
+  }
+
+  /** Visits the sizes of the fields and pieces of blobs of a copy. */
+  measureCopy(entry: number, count: (size: number) => void): void {
+    const words = this.#words;
+    if (kindOf(words[entry * 2 + 3]!) !== KIND_HASH) return;
+    const entries = this.#entries;
+    const body = entry * 2 + bodyWord(words[entry * 2 + 3]!);
+    for (let field = words[body]!; field !== entry; field = words[field * 2]!) {
+      const meta = words[field * 2 + 3]!;
+      count(HEADER_BYTES[meta >>> 24]! + keyLengthOf(meta) + entries.inlineSize(field));
+      entries.blobs.eachSize(entries.firstPiece(field), count);
+    }
+  }
+
+  /** Copies a hash to an absent key. */
+  copyEntry(entry: number, key: Uint8Array, start: number, length: number, deadlineMs: number): number {
+    if (!this.isLarge(entry)) return this.#entries.clonePacked(entry, key, start, length, deadlineMs);
+    const made = this.#entries.create(KIND_HASH, key, start, length, deadlineMs, 0);
+    this.#copyFields(entry, made);
+    return made;
+  }
+
+  #copyFields(from: number, to: number): void {
+    const words = this.#words;
+    const entries = this.#entries;
+    this.#beginLarge(to);
+    const body = bodyWord(words[from * 2 + 3]!);
+    const idLow = words[to * 2 + body + 2]!;
+    const idHigh = words[to * 2 + body + 3]!;
+    const epoch = words[to * 2 + 3]! & FLAG_EPOCH;
+    for (let field = words[from * 2 + body]!; field !== from; field = words[field * 2]!) {
+      const meta = words[field * 2 + 3]!;
+      const start = field * 8 + HEADER_BYTES[meta >>> 24]!;
+      const length = keyLengthOf(meta);
+      const hash = entries.hashField(this.#bytes, start, length, idLow, idHigh);
+      const inlineSize = kindOf(meta) === KIND_FIELD ? words[field * 2 + 4]! : 0;
+      const made = entries.createField(
+        kindOf(meta),
+        epoch,
+        hash,
+        idLow,
+        idHigh,
+        this.#bytes,
+        start,
+        length,
+        inlineSize,
+      );
+      entries.cloneValue(field, made);
+      entries.chains.link(to, made, false);
+    }
+    words[to * 2 + 4] = words[from * 2 + 4]!;
   }
 }
