@@ -83,7 +83,12 @@ Deno.test("README can be read in five minutes", () => {
 
 Deno.test("generated parts of the pages are what deno task pages writes", async () => {
   const generated = [...TEXTS].filter(([, page]) => isGenerated(page));
-  assertEquals(generated.map(([path]) => path), ["README.md", "src/catalog/README.md", "src/role/README.md"]);
+  assertEquals(generated.map(([path]) => path), [
+    "README.md",
+    "src/catalog/README.md",
+    "src/log/FORMAT.md",
+    "src/role/README.md",
+  ]);
   for (const [path, page] of generated) assertEquals(page, await renderPage(page), `${path}: run "deno task pages"`);
 });
 

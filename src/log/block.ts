@@ -5,7 +5,7 @@
  * file     header · block · block · …
  *
  * header   0  8  "INMEMLOG" or "INMEMSNP"
- *          8  4  version of the format: 2
+ *          8  4  version of the format: 3
  *         12  4  random, so that no two files begin alike
  *         16  8  when the file was created, ms since 1970
  *         24  8  number of its first block
@@ -35,8 +35,10 @@
 import { crc32 } from "node:zlib";
 import { encodeText, read32, write32 } from "../bytes.ts";
 
-/** The version of the format that is written, and the only one that is read. */
-export const FORMAT_VERSION = 2;
+/** The version of the format that is written. */
+export const FORMAT_VERSION = 3;
+/** The oldest version that is read. It has the same files, but no records of sets. */
+export const FORMAT_VERSION_MIN = 2;
 /** The size of a file's header, in bytes. */
 export const FILE_HEADER_BYTES = 40;
 /** The size of a block's header, in bytes. */

@@ -10,7 +10,7 @@
 import { crc32 } from "node:zlib";
 import { CorruptionError, StartError } from "../errors.ts";
 import { LOG_READ_BYTES } from "../limits.ts";
-import { read32 } from "../bytes.ts";
+import { read32, write32 } from "../bytes.ts";
 import {
   BLOCK_HEADER_BYTES,
   BLOCK_MAGIC,
@@ -20,6 +20,7 @@ import {
   type FileHeader,
   type FileKind,
   FORMAT_VERSION,
+  FORMAT_VERSION_MIN,
   read64,
 } from "./block.ts";
 import type { LogFile } from "./files.ts";
@@ -81,8 +82,10 @@ export class BlockReader {
     const version = read32(bytes, at + 8);
     const seed = crc32(bytes.subarray(at, at + 36));
     const stored = read32(bytes, at + 36);
-    // The first version had a shorter header.
-    if (hasMagic && stored !== seed && version === 1) throw this.#wrongVersion(version);
+    // The first version had a shorter header, but a flipped bit can make version 3 look like it.
+    if (hasMagic && stored !== seed && version === 1 && stored !== currentSeed(bytes, at)) {
+      throw this.#wrongVersion(version);
+    }
     if (!hasMagic || stored !== seed) {
       this.#guessSeed(stored, seed);
       throw this.damage(
@@ -91,7 +94,7 @@ export class BlockReader {
           : `Cannot read the header: expected ${NAMES[this.#kind]} of inmem`,
       );
     }
-    if (version !== FORMAT_VERSION) throw this.#wrongVersion(version);
+    if (version < FORMAT_VERSION_MIN || version > FORMAT_VERSION) throw this.#wrongVersion(version);
     this.header = {
       createdMs: read64(bytes, at + 16),
       first: read64(bytes, at + 24),
@@ -109,9 +112,12 @@ export class BlockReader {
   }
 
   #wrongVersion(version: number): StartError {
-    const [name, reads] = [NAMES[this.#kind], FORMAT_VERSION];
+    const reads = `this inmem reads versions ${FORMAT_VERSION_MIN} to ${FORMAT_VERSION}`;
+    const advice = version > FORMAT_VERSION
+      ? "start the inmem that wrote it, or a newer one"
+      : "start the inmem that wrote it, and copy the data from there";
     return new StartError(
-      `Cannot read "${this.path}", ${name} of version ${version}: this inmem reads version ${reads}`,
+      `Cannot read "${this.path}", ${NAMES[this.#kind]} of version ${version}: ${reads}; ${advice}`,
     );
   }
 
@@ -226,4 +232,11 @@ function indexOfMagic(bytes: Uint8Array, start: number, end: number): number {
     at = bytes.indexOf(BLOCK_MAGIC >>> 24, at + 1);
   }
   return -1;
+}
+
+/** Returns the checksum that the file header at `at` would have if its version were the current one. */
+function currentSeed(bytes: Uint8Array, at: number): number {
+  const header = bytes.slice(at, at + 36);
+  write32(header, 8, FORMAT_VERSION);
+  return crc32(header);
 }

@@ -4,90 +4,30 @@
  * @module
  */
 
+import type { Effect } from "../effects.ts";
 import type { RecordTarget } from "./record.ts";
 
 /** A target of records that counts them. */
 export class CountingTarget implements RecordTarget {
   readonly #counts = new Map<string, number>();
 
-  /** The number of records of each effect; effects without a record are left out. */
+  /**
+   * The number of records, and of parts such as elements, of each effect. What does not occur is left out.
+   */
   get counts(): Readonly<Record<string, number>> {
     return Object.fromEntries([...this.#counts].sort(([a], [b]) => a < b ? -1 : 1));
   }
 
-  #count(what: string): void {
-    this.#counts.set(what, (this.#counts.get(what) ?? 0) + 1);
-  }
-
-  setString(): void {
-    this.#count("strings set");
-  }
-
-  append(): void {
-    this.#count("appends");
-  }
-
-  overwrite(): void {
-    this.#count("ranges set");
-  }
-
-  beginPush(): void {
-    this.#count("pushes");
-  }
-
-  push(): void {
-    this.#count("elements pushed");
-  }
-
-  listRemove(): void {
-    this.#count("elements removed");
-  }
-
-  listSet(): void {
-    this.#count("elements set");
-  }
-
-  listInsert(): void {
-    this.#count("elements inserted");
-  }
-
-  listRemoveEqual(): void {
-    this.#count("equal elements removed");
-  }
-
-  beginFields(): void {
-    this.#count("hashes set");
-  }
-
-  setField(): void {
-    this.#count("fields set");
-  }
-
-  hashRemove(): void {
-    this.#count("fields removed");
-  }
-
-  setDeadline(): void {
-    this.#count("deadlines set");
-  }
-
-  remove(): void {
-    this.#count("keys removed");
-  }
-
-  clear(): void {
-    this.#count("flushes");
-  }
-
-  rename(): void {
-    this.#count("renames");
-  }
-
-  copy(): void {
-    this.#count("copies");
+  apply({ row, part }: Effect): void {
+    if (part === 0) this.#count(row.label);
+    if (row.partLabel !== undefined) this.#count(row.partLabel);
   }
 
   end(): void {}
 
   gap(): void {}
+
+  #count(what: string): void {
+    this.#counts.set(what, (this.#counts.get(what) ?? 0) + 1);
+  }
 }

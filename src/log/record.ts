@@ -1,31 +1,15 @@
 /**
- * Records: the contents of the log and of snapshots. Each is one effect on the store, as a MessagePack array.
+ * Decoding records: the contents of the log and of snapshots. Each is one effect on the store (effects.ts), as a
+ * MessagePack array, except for the last one of a snapshot.
  *
  * ```text
- * [1, deadline, key, value]                 the key becomes a string
- * [2, key, before, bytes]                   bytes are appended to a string of `before` bytes; 0: it is created
- * [3, key, before, from, bytes]             bytes of a string are overwritten, from `from` on
- * [4, key, before, element, …]              elements are appended to the tail of a list of `before`; 0: it is created
- * [5, key, before, element, …]              elements are added to its head, one after another
- * [6, key, before, index, count]            elements `[index, index + count)` are removed
- * [7, key, before, index, element]          an element is replaced
- * [8, key, before, index, element]          an element is inserted before that one
- * [9, key, before, tail, most, element]     up to `most` equal elements are removed, from the head (`tail` 0) or tail (1)
- * [10, key, before, field, value, …]        fields of a hash of `before` are set; 0: it is created
- * [11, key, before, field]                  a field is removed
- * [12, key, deadline]                       the key's deadline is changed
- * [13, key]                                 the key is removed
- * [14]                                      all keys are removed
- * [15, key, key]                            the first key is renamed to the second, which is absent
- * [16, key, key]                            the first key is copied to the second, which is absent
- * [0, keys, batch, time]                    the end of a snapshot: see snapshot.ts
+ * [number, item, …]                 an effect: the number of its row, and the items of that row
+ * [number, item, …, part, …]        an effect with several parts, such as the elements that are pushed to a list
+ * [0, keys, batch, time]            the end of a snapshot: see snapshot.ts
  * ```
  *
  * Numbers are unsigned integers, everything else is bin. Deadlines and times are in ms since 1970, 0 for no deadline. A
- * list or hash that becomes empty is removed with its key, without another record.
- *
- * `before` is the length of the value before the effect. It is redundant, so that a missing record shows in the next
- * one on the same key.
+ * value without items is removed with its key, without another record.
  *
  * Replaying is deterministic: no effect depends on time, memory or chance. A snapshot consists of records that create
  * its keys and, between them, the effects of commands that ran while it was taken.
@@ -33,104 +17,32 @@
  * @module
  */
 
+import { Effect, EFFECT_BY_NUMBER, type EffectRow, recordForm, Slot } from "../effects.ts";
 import { ProtocolError } from "../errors.ts";
-import {
-  DEADLINE_MAX_MS,
-  ELEMENTS_MAX_COUNT,
-  FIELD_SIZE_MAX_BYTES,
-  KEY_SIZE_MAX_BYTES,
-  VALUE_SIZE_MAX_BYTES,
-} from "../limits.ts";
+import { DEADLINE_MAX_MS, ELEMENTS_MAX_COUNT, FIELD_SIZE_MAX_BYTES, KEY_SIZE_MAX_BYTES } from "../limits.ts";
 import { Form } from "../wire/native/message_pack.ts";
 import { read16, read32 } from "../bytes.ts";
 
-/** The first item of a record: the kind of its effect. */
-export const enum RecordType {
-  End = 0,
-  SetString = 1,
-  Append = 2,
-  Overwrite = 3,
-  PushTail = 4,
-  PushHead = 5,
-  ListRemove = 6,
-  ListSet = 7,
-  ListInsert = 8,
-  ListRemoveEqual = 9,
-  HashSet = 10,
-  HashRemove = 11,
-  Deadline = 12,
-  Remove = 13,
-  Clear = 14,
-  Rename = 15,
-  Copy = 16,
-}
+// V8 folds a constant of the same module into the code, but loads an imported one each time.
+const { DEADLINE, KEY, NEW_DEADLINE, BEFORE, TAIL, INDEX, COUNT, FIELD, VALUE } = Slot;
+const RARE = NEW_DEADLINE | TAIL | INDEX | COUNT;
+
+/** The number of the closing record of a snapshot. */
+export const END_NUMBER = 0;
+/** The number of items of that record. */
+const END_ITEMS = 4;
 
 /**
- * A receiver of records, in their order. The key is `bytes[key, key + keyLength)`, and other byte strings likewise; all
- * are borrowed until return.
+ * A receiver of records, in their order.
  *
  * @throws {ProtocolError} when a record cannot follow those before it
  */
 export interface RecordTarget {
-  setString(
-    bytes: Uint8Array,
-    key: number,
-    keyLength: number,
-    deadlineMs: number,
-    value: number,
-    valueLength: number,
-  ): void;
-  append(bytes: Uint8Array, key: number, keyLength: number, before: number, value: number, valueLength: number): void;
-  overwrite(
-    bytes: Uint8Array,
-    key: number,
-    keyLength: number,
-    before: number,
-    from: number,
-    value: number,
-    valueLength: number,
-  ): void;
-  /** Begins adding elements to a list. They follow one by one, with {@linkcode push}. */
-  beginPush(bytes: Uint8Array, key: number, keyLength: number, before: number, head: boolean): void;
-  push(bytes: Uint8Array, element: number, length: number): void;
-  listRemove(bytes: Uint8Array, key: number, keyLength: number, before: number, index: number, count: number): void;
-  listSet(
-    bytes: Uint8Array,
-    key: number,
-    keyLength: number,
-    before: number,
-    index: number,
-    element: number,
-    length: number,
-  ): void;
-  listInsert(
-    bytes: Uint8Array,
-    key: number,
-    keyLength: number,
-    before: number,
-    index: number,
-    element: number,
-    length: number,
-  ): void;
-  listRemoveEqual(
-    bytes: Uint8Array,
-    key: number,
-    keyLength: number,
-    before: number,
-    fromTail: boolean,
-    most: number,
-    element: number,
-    length: number,
-  ): void;
-  /** Begins setting fields of a hash. They follow one by one, with {@linkcode setField}. */
-  beginFields(bytes: Uint8Array, key: number, keyLength: number, before: number): void;
-  setField(bytes: Uint8Array, field: number, fieldLength: number, value: number, valueLength: number): void;
-  hashRemove(bytes: Uint8Array, key: number, keyLength: number, before: number, field: number, length: number): void;
-  setDeadline(bytes: Uint8Array, key: number, keyLength: number, deadlineMs: number): void;
-  remove(bytes: Uint8Array, key: number, keyLength: number): void;
-  clear(): void;
-  rename(bytes: Uint8Array, key: number, keyLength: number, newKey: number, newLength: number): void;
-  copy(bytes: Uint8Array, key: number, keyLength: number, newKey: number, newLength: number): void;
+  /**
+   * Receives an effect. An effect with several parts arrives once for each of them: only the slots of the part differ,
+   * and `part` counts from 0. It is borrowed until return, like its bytes.
+   */
+  apply(effect: Effect): void;
   /** Ends a snapshot of `keys` keys. */
   end(keys: number): void;
   /** Reports, in a repair, that records are missing here, perhaps the rest of the value that was last added to. */
@@ -147,9 +59,6 @@ export interface RecordEnd {
   readonly takenMs: number;
 }
 
-/** The number of items of a record, by its type; -1 - n for a type with at least n items. */
-const ITEMS = [4, 4, 4, 5, -5, -5, 5, 5, 5, 6, -6, 4, 3, 2, 1, 3, 3];
-
 /**
  * A decoder of records. It checks their structure and sizes, so that a target need not.
  *
@@ -162,6 +71,7 @@ export class RecordDecoder {
   /** The closing record, after it was decoded. */
   ended: RecordEnd | undefined;
   readonly #target: RecordTarget;
+  readonly #effect = new Effect();
   #bytes: Uint8Array = new Uint8Array(0);
   #at = 0;
   #end = 0;
@@ -181,111 +91,78 @@ export class RecordDecoder {
     this.#bytes = bytes;
     this.#at = start;
     this.#end = end;
-    while (this.#at < end) this.#record();
+    const effect = this.#effect;
+    effect.key = effect.field = effect.value = bytes;
+    while (this.#at < end) this.#record(effect);
   }
 
-  #record(): void {
+  #record(effect: Effect): void {
     if (this.ended) throw new ProtocolError("Cannot read a record after the closing one");
     const items = this.#arrayHeader();
-    const type = this.#integer(0xff);
-    const expected = ITEMS[type];
-    if (expected === undefined) throw new ProtocolError(`Cannot read a record of type ${type}: expected 0 to 16`);
-    if (expected >= 0 ? items !== expected : items < -1 - expected) {
-      throw new ProtocolError(`Cannot read a record of type ${type} with ${items} items`);
-    }
+    const number = this.#integer(0xff);
+    const row = EFFECT_BY_NUMBER[number];
+    if (row === undefined) return this.#closing(number, items);
+    const partItems = row.repeated.length;
+    let further = items - row.itemsCount;
+    if (further !== 0 && (further < 0 || partItems === 0 || further % partItems !== 0)) throw wrongItems(items, row);
     this.count++;
-    if (type === RecordType.End) {
-      const keys = this.#integer(Number.MAX_SAFE_INTEGER);
-      const batch = this.#integer(Number.MAX_SAFE_INTEGER);
-      this.ended = { keys, batch, takenMs: this.#integer(Number.MAX_SAFE_INTEGER) };
-      this.#target.end(keys);
-    } else if (type === RecordType.Clear) {
-      this.#target.clear();
-    } else if (type === RecordType.SetString) {
-      this.#setString();
-    } else {
-      const key = this.#bin(KEY_SIZE_MAX_BYTES);
-      this.#onKey(type, items, key, this.#length);
+    effect.row = row;
+    effect.part = 0;
+    const { slots } = row;
+    if ((slots & DEADLINE) !== 0) effect.deadlineMs = this.#integer(DEADLINE_MAX_MS);
+    if ((slots & KEY) !== 0) {
+      effect.keyStart = this.#bin(KEY_SIZE_MAX_BYTES);
+      effect.keyLength = this.#length;
+    }
+    if ((slots & BEFORE) !== 0) effect.before = this.#integer(ELEMENTS_MAX_COUNT);
+    if ((slots & RARE) !== 0) this.#rare(effect, row);
+    if ((slots & FIELD) !== 0) {
+      effect.fieldStart = this.#bin(FIELD_SIZE_MAX_BYTES);
+      effect.fieldLength = this.#length;
+    }
+    if ((slots & VALUE) !== 0) {
+      effect.valueStart = this.#bin(row.valueMax);
+      effect.valueLength = this.#length;
+    }
+    this.#target.apply(effect);
+    for (; further > 0; further -= partItems) {
+      this.#bytesOf(effect, slots);
+      effect.part++;
+      this.#target.apply(effect);
     }
   }
 
-  #setString(): void {
-    const deadlineMs = this.#integer(DEADLINE_MAX_MS);
-    const key = this.#bin(KEY_SIZE_MAX_BYTES);
-    const keyLength = this.#length;
-    const value = this.#bin(VALUE_SIZE_MAX_BYTES);
-    this.#target.setString(this.#bytes, key, keyLength, deadlineMs, value, this.#length);
+  #rare(effect: Effect, { slots, indexMax }: EffectRow): void {
+    if ((slots & NEW_DEADLINE) !== 0) effect.deadlineMs = this.#integer(DEADLINE_MAX_MS);
+    if ((slots & TAIL) !== 0) effect.tail = this.#integer(1);
+    if ((slots & INDEX) !== 0) effect.index = this.#integer(indexMax);
+    if ((slots & COUNT) !== 0) effect.count = this.#integer(ELEMENTS_MAX_COUNT);
   }
 
-  /** Decodes the rest of a record that begins with its key. */
-  #onKey(type: RecordType, items: number, key: number, keyLength: number): void {
-    const bytes = this.#bytes;
-    const target = this.#target;
-    switch (type) {
-      case RecordType.Deadline:
-        return target.setDeadline(bytes, key, keyLength, this.#integer(DEADLINE_MAX_MS));
-      case RecordType.Remove:
-        return target.remove(bytes, key, keyLength);
-      case RecordType.Rename:
-      case RecordType.Copy: {
-        const other = this.#bin(KEY_SIZE_MAX_BYTES);
-        if (type === RecordType.Rename) return target.rename(bytes, key, keyLength, other, this.#length);
-        return target.copy(bytes, key, keyLength, other, this.#length);
-      }
+  /** Decodes the items that a part can have. */
+  #bytesOf(effect: Effect, slots: number): void {
+    if ((slots & FIELD) !== 0) {
+      effect.fieldStart = this.#bin(FIELD_SIZE_MAX_BYTES);
+      effect.fieldLength = this.#length;
     }
-    const before = this.#integer(ELEMENTS_MAX_COUNT);
-    switch (type) {
-      case RecordType.Append: {
-        const value = this.#bin(VALUE_SIZE_MAX_BYTES);
-        return target.append(bytes, key, keyLength, before, value, this.#length);
-      }
-      case RecordType.Overwrite: {
-        const from = this.#integer(VALUE_SIZE_MAX_BYTES);
-        const value = this.#bin(VALUE_SIZE_MAX_BYTES);
-        return target.overwrite(bytes, key, keyLength, before, from, value, this.#length);
-      }
-      case RecordType.PushTail:
-      case RecordType.PushHead:
-        target.beginPush(bytes, key, keyLength, before, type === RecordType.PushHead);
-        for (let i = 3; i < items; i++) {
-          const element = this.#bin(VALUE_SIZE_MAX_BYTES);
-          target.push(bytes, element, this.#length);
-        }
-        return;
-      case RecordType.ListRemove: {
-        const index = this.#integer(ELEMENTS_MAX_COUNT);
-        return target.listRemove(bytes, key, keyLength, before, index, this.#integer(ELEMENTS_MAX_COUNT));
-      }
-      case RecordType.ListSet:
-      case RecordType.ListInsert: {
-        const index = this.#integer(ELEMENTS_MAX_COUNT);
-        const element = this.#bin(VALUE_SIZE_MAX_BYTES);
-        if (type === RecordType.ListSet) {
-          return target.listSet(bytes, key, keyLength, before, index, element, this.#length);
-        }
-        return target.listInsert(bytes, key, keyLength, before, index, element, this.#length);
-      }
-      case RecordType.ListRemoveEqual: {
-        const fromTail = this.#integer(1) === 1;
-        const most = this.#integer(ELEMENTS_MAX_COUNT);
-        const element = this.#bin(VALUE_SIZE_MAX_BYTES);
-        return target.listRemoveEqual(bytes, key, keyLength, before, fromTail, most, element, this.#length);
-      }
-      case RecordType.HashSet:
-        if (items % 2 === 0) throw new ProtocolError("Cannot read fields: the last one has no value");
-        target.beginFields(bytes, key, keyLength, before);
-        for (let i = 3; i < items; i += 2) {
-          const field = this.#bin(FIELD_SIZE_MAX_BYTES);
-          const fieldLength = this.#length;
-          const value = this.#bin(VALUE_SIZE_MAX_BYTES);
-          target.setField(bytes, field, fieldLength, value, this.#length);
-        }
-        return;
-      case RecordType.HashRemove: {
-        const field = this.#bin(FIELD_SIZE_MAX_BYTES);
-        return target.hashRemove(bytes, key, keyLength, before, field, this.#length);
-      }
+    if ((slots & VALUE) !== 0) {
+      effect.valueStart = this.#bin(effect.row.valueMax);
+      effect.valueLength = this.#length;
     }
+  }
+
+  /** Decodes the closing record of a snapshot, which is not an effect. */
+  #closing(number: number, items: number): void {
+    if (number !== END_NUMBER) {
+      const most = EFFECT_BY_NUMBER.length - 1;
+      throw new ProtocolError(`Cannot read a record of type ${number}: expected 0 to ${most}`);
+    }
+    if (items !== END_ITEMS) throw new ProtocolError(`Cannot read a record of type 0 with ${items} items`);
+    this.count++;
+    const keys = this.#integer(Number.MAX_SAFE_INTEGER);
+    const batch = this.#integer(Number.MAX_SAFE_INTEGER);
+    this.ended = { keys, batch, takenMs: this.#integer(Number.MAX_SAFE_INTEGER) };
+    this.#target.end(keys);
   }
 
   #need(size: number): void {
@@ -353,6 +230,12 @@ export class RecordDecoder {
     if (value > max) throw new ProtocolError(`Cannot read the number ${value}: expected at most ${max}`);
     return value;
   }
+}
+
+function wrongItems(items: number, row: EffectRow): ProtocolError {
+  return new ProtocolError(
+    `Cannot read a record of type ${row.number} with ${items} items: expected ${recordForm(row)}`,
+  );
 }
 
 /** Returns the number of bytes after `first` of the unsigned integer that begins with it. */

@@ -1,5 +1,5 @@
 /**
- * Writes records (record.ts) into a buffer, after room for the header of the block that they become.
+ * Writes records (record.ts, effects.ts) into a buffer, after room for the header of the block that they become.
  *
  * All keys and values are copied, so nothing is borrowed beyond a call, and nothing is allocated unless the buffer has
  * to grow. A few bytes are copied faster if the source has a view.
@@ -8,10 +8,24 @@
  */
 
 import { copyBytes, copyViewed, enlarge, write32 } from "../bytes.ts";
+import { type Effect, type EffectRow, EFFECTS, Slot } from "../effects.ts";
 import { LOG_BUFFER_KEEP_MAX_BYTES } from "../limits.ts";
-import { Form, HEADER_MAX_BYTES, writeArrayHeader, writeBinHeader, writeInteger } from "../wire/native/message_pack.ts";
+import { Form, HEADER_MAX_BYTES, writeBinHeader, writeInteger } from "../wire/native/message_pack.ts";
 import { BLOCK_HEADER_BYTES } from "./block.ts";
-import { RecordType } from "./record.ts";
+import { END_NUMBER } from "./record.ts";
+
+// V8 folds a constant of the same module into the code, but loads an imported one each time.
+const { DEADLINE, KEY, NEW_DEADLINE, BEFORE, TAIL, INDEX, COUNT, FIELD, VALUE } = Slot;
+const RARE = NEW_DEADLINE | TAIL | INDEX | COUNT;
+const NUMBER_SET_STRING = EFFECTS.setString.number;
+const NUMBER_LIST_PUSH_TAIL = EFFECTS.listPushTail.number;
+const NUMBER_LIST_PUSH_HEAD = EFFECTS.listPushHead.number;
+const NUMBER_HASH_SET = EFFECTS.hashSet.number;
+/** The first byte of a short array, plus its number of items. */
+const ARRAY = 0x90;
+const HEAD_SET_STRING = ARRAY + EFFECTS.setString.itemsCount;
+const HEAD_LIST_PUSH = ARRAY + EFFECTS.listPushTail.itemsCount;
+const HEAD_HASH_SET = ARRAY + EFFECTS.hashSet.itemsCount;
 
 const INITIAL_BYTES = 4096;
 
@@ -23,7 +37,7 @@ export class RecordWriter {
   #view: DataView;
   /** The position of the item count of the record that was begun; 0 when there is none. */
   #itemsAt = 0;
-  #items = 0;
+  #itemsCount = 0;
 
   /** @param initialBytes the initial size; it doubles as needed */
   constructor(initialBytes = INITIAL_BYTES) {
@@ -63,6 +77,16 @@ export class RecordWriter {
     this.length = from;
   }
 
+  /**
+   * Adds an effect with one part. {@linkcode setString}, {@linkcode listPush} and {@linkcode hashSet} do the same for
+   * the three most frequent effects, without an object.
+   */
+  write(effect: Effect): void {
+    const { row } = effect;
+    this.#head(effect, row);
+    this.#items(effect, row.slots);
+  }
+
   setString(
     key: Uint8Array,
     keyStart: number,
@@ -74,70 +98,13 @@ export class RecordWriter {
     view: DataView | undefined,
   ): void {
     this.#need(keyLength + valueLength + 4 * HEADER_MAX_BYTES);
-    this.#head(4, RecordType.SetString);
+    this.#begin(HEAD_SET_STRING, NUMBER_SET_STRING);
     this.#integer(deadlineMs);
     this.#bytes(key, keyStart, keyLength, undefined);
     this.#bytes(value, valueStart, valueLength, view);
   }
 
-  /**
-   * Adds the record of {@linkcode setString} without the value. Returns where in {@linkcode buffer} the caller copies
-   * the value to.
-   */
-  setStringRoom(
-    key: Uint8Array,
-    keyStart: number,
-    keyLength: number,
-    deadlineMs: number,
-    valueLength: number,
-  ): number {
-    this.#need(keyLength + valueLength + 4 * HEADER_MAX_BYTES);
-    this.#head(4, RecordType.SetString);
-    this.#integer(deadlineMs);
-    this.#bytes(key, keyStart, keyLength, undefined);
-    return this.#room(valueLength);
-  }
-
-  append(
-    key: Uint8Array,
-    keyStart: number,
-    keyLength: number,
-    before: number,
-    source: Uint8Array,
-    start: number,
-    length: number,
-  ): void {
-    this.#begin(4, RecordType.Append, key, keyStart, keyLength, length);
-    this.#integer(before);
-    this.#bytes(source, start, length, undefined);
-  }
-
-  /**
-   * Adds the record of `append` without its bytes. Returns where in {@linkcode buffer} the caller copies the bytes to.
-   */
-  appendRoom(key: Uint8Array, keyStart: number, keyLength: number, before: number, length: number): number {
-    this.#begin(4, RecordType.Append, key, keyStart, keyLength, length);
-    this.#integer(before);
-    return this.#room(length);
-  }
-
-  overwrite(
-    key: Uint8Array,
-    keyStart: number,
-    keyLength: number,
-    before: number,
-    from: number,
-    source: Uint8Array,
-    start: number,
-    length: number,
-  ): void {
-    this.#begin(5, RecordType.Overwrite, key, keyStart, keyLength, length);
-    this.#integer(before);
-    this.#integer(from);
-    this.#bytes(source, start, length, undefined);
-  }
-
-  push(
+  listPush(
     key: Uint8Array,
     keyStart: number,
     keyLength: number,
@@ -148,73 +115,11 @@ export class RecordWriter {
     length: number,
     view: DataView | undefined,
   ): void {
-    this.#begin(4, head ? RecordType.PushHead : RecordType.PushTail, key, keyStart, keyLength, length);
+    this.#need(keyLength + length + 4 * HEADER_MAX_BYTES);
+    this.#begin(HEAD_LIST_PUSH, head ? NUMBER_LIST_PUSH_HEAD : NUMBER_LIST_PUSH_TAIL);
+    this.#bytes(key, keyStart, keyLength, undefined);
     this.#integer(before);
     this.#bytes(source, start, length, view);
-  }
-
-  listRemove(
-    key: Uint8Array,
-    keyStart: number,
-    keyLength: number,
-    before: number,
-    index: number,
-    count: number,
-  ): void {
-    this.#begin(5, RecordType.ListRemove, key, keyStart, keyLength, 0);
-    this.#integer(before);
-    this.#integer(index);
-    this.#integer(count);
-  }
-
-  listSet(
-    key: Uint8Array,
-    keyStart: number,
-    keyLength: number,
-    before: number,
-    index: number,
-    source: Uint8Array,
-    start: number,
-    length: number,
-  ): void {
-    this.#begin(5, RecordType.ListSet, key, keyStart, keyLength, length);
-    this.#integer(before);
-    this.#integer(index);
-    this.#bytes(source, start, length, undefined);
-  }
-
-  listInsert(
-    key: Uint8Array,
-    keyStart: number,
-    keyLength: number,
-    before: number,
-    index: number,
-    source: Uint8Array,
-    start: number,
-    length: number,
-  ): void {
-    this.#begin(5, RecordType.ListInsert, key, keyStart, keyLength, length);
-    this.#integer(before);
-    this.#integer(index);
-    this.#bytes(source, start, length, undefined);
-  }
-
-  listRemoveEqual(
-    key: Uint8Array,
-    keyStart: number,
-    keyLength: number,
-    before: number,
-    fromTail: boolean,
-    most: number,
-    source: Uint8Array,
-    start: number,
-    length: number,
-  ): void {
-    this.#begin(6, RecordType.ListRemoveEqual, key, keyStart, keyLength, length);
-    this.#integer(before);
-    this.#integer(fromTail ? 1 : 0);
-    this.#integer(most);
-    this.#bytes(source, start, length, undefined);
   }
 
   hashSet(
@@ -230,119 +135,93 @@ export class RecordWriter {
     valueLength: number,
     view: DataView | undefined,
   ): void {
-    this.#begin(5, RecordType.HashSet, key, keyStart, keyLength, fieldLength + valueLength);
+    this.#need(keyLength + fieldLength + valueLength + 5 * HEADER_MAX_BYTES);
+    this.#begin(HEAD_HASH_SET, NUMBER_HASH_SET);
+    this.#bytes(key, keyStart, keyLength, undefined);
     this.#integer(before);
     this.#bytes(field, fieldStart, fieldLength, undefined);
     this.#bytes(value, valueStart, valueLength, view);
   }
 
-  hashRemove(
-    key: Uint8Array,
-    keyStart: number,
-    keyLength: number,
-    before: number,
-    field: Uint8Array,
-    start: number,
-    length: number,
-  ): void {
-    this.#begin(4, RecordType.HashRemove, key, keyStart, keyLength, length);
-    this.#integer(before);
-    this.#bytes(field, start, length, undefined);
-  }
-
-  setDeadline(key: Uint8Array, keyStart: number, keyLength: number, deadlineMs: number): void {
-    this.#begin(3, RecordType.Deadline, key, keyStart, keyLength, 0);
-    this.#integer(deadlineMs);
-  }
-
-  remove(key: Uint8Array, keyStart: number, keyLength: number): void {
-    this.#begin(2, RecordType.Remove, key, keyStart, keyLength, 0);
-  }
-
-  clear(): void {
-    this.#need(2 * HEADER_MAX_BYTES);
-    this.#head(1, RecordType.Clear);
-  }
-
-  rename(
-    key: Uint8Array,
-    keyStart: number,
-    keyLength: number,
-    other: Uint8Array,
-    start: number,
-    length: number,
-  ): void {
-    this.#begin(3, RecordType.Rename, key, keyStart, keyLength, length);
-    this.#bytes(other, start, length, undefined);
-  }
-
-  copyKey(
-    key: Uint8Array,
-    keyStart: number,
-    keyLength: number,
-    other: Uint8Array,
-    start: number,
-    length: number,
-  ): void {
-    this.#begin(3, RecordType.Copy, key, keyStart, keyLength, length);
-    this.#bytes(other, start, length, undefined);
+  /**
+   * Adds an effect whose last item is its value, without the bytes of the value. Returns where in {@linkcode buffer}
+   * the caller copies `effect.valueLength` bytes to.
+   */
+  writeRoom(effect: Effect): number {
+    const { row } = effect;
+    this.#head(effect, row);
+    this.#items(effect, row.slots & ~VALUE);
+    return this.#room(effect.valueLength);
   }
 
   /** Adds the closing record of a snapshot. */
   end(keys: number, batch: number, takenMs: number): void {
     this.#need(5 * HEADER_MAX_BYTES);
-    this.#head(4, RecordType.End);
+    this.#begin(ARRAY + 4, END_NUMBER);
     this.#integer(keys);
     this.#integer(batch);
     this.#integer(takenMs);
   }
 
-  /** Begins a record of many elements, or fields, which {@linkcode room} adds; {@linkcode finish} ends it. */
-  begin(
-    type: RecordType.PushTail | RecordType.HashSet,
-    key: Uint8Array,
-    keyStart: number,
-    keyLength: number,
-    before: number,
-  ): void {
-    this.#need(keyLength + 5 * HEADER_MAX_BYTES);
-    this.#itemsAt = this.length + 1;
-    this.#items = 3;
+  /**
+   * Begins a record of many parts: all items before the first part. {@linkcode room} adds each item of a part, and
+   * {@linkcode finish} ends the record.
+   */
+  beginParts(effect: Effect): void {
+    const { number, items, slots, partSlots } = effect.row;
+    this.#need(effect.keyLength + 8 * HEADER_MAX_BYTES);
     this.buffer[this.length] = Form.Array32;
-    this.length += 5;
-    this.#integer(type);
-    this.#bytes(key, keyStart, keyLength, undefined);
-    this.#integer(before);
+    this.#itemsAt = this.length + 1;
+    this.buffer[this.length + 5] = number;
+    this.length += 6;
+    this.#itemsCount = 1 + items.length;
+    this.#items(effect, slots & ~partSlots);
   }
 
   /** Adds an item of `length` bytes. Returns where in {@linkcode buffer} the caller copies the item to. */
   room(length: number): number {
     this.#need(length + HEADER_MAX_BYTES);
-    this.#items++;
+    this.#itemsCount++;
     return this.#room(length);
   }
 
   /** Ends the record that was begun. */
   finish(): void {
-    write32(this.buffer, this.#itemsAt, this.#items);
+    write32(this.buffer, this.#itemsAt, this.#itemsCount);
   }
 
-  #begin(
-    items: number,
-    type: RecordType,
-    key: Uint8Array,
-    keyStart: number,
-    keyLength: number,
-    size: number,
-  ): void {
-    this.#need(keyLength + size + 7 * HEADER_MAX_BYTES);
-    this.#head(items, type);
-    this.#bytes(key, keyStart, keyLength, undefined);
+  /** Begins a record with one part, and makes room for all of it. */
+  #head(effect: Effect, { slots, itemsCount, number }: EffectRow): void {
+    let size = 8 * HEADER_MAX_BYTES;
+    if ((slots & KEY) !== 0) size += effect.keyLength;
+    if ((slots & FIELD) !== 0) size += effect.fieldLength;
+    if ((slots & VALUE) !== 0) size += effect.valueLength;
+    this.#need(size);
+    this.#begin(ARRAY + itemsCount, number);
   }
 
-  #head(items: number, type: RecordType): void {
-    this.length = writeArrayHeader(this.buffer, this.length, items);
-    this.buffer[this.length++] = type;
+  #begin(head: number, number: number): void {
+    const { buffer, length } = this;
+    buffer[length] = head;
+    buffer[length + 1] = number;
+    this.length = length + 2;
+  }
+
+  /** Adds the items in some slots. There is room for them. */
+  #items(effect: Effect, slots: number): void {
+    if ((slots & DEADLINE) !== 0) this.#integer(effect.deadlineMs);
+    if ((slots & KEY) !== 0) this.#bytes(effect.key, effect.keyStart, effect.keyLength, effect.keyView);
+    if ((slots & BEFORE) !== 0) this.#integer(effect.before);
+    if ((slots & RARE) !== 0) this.#rare(effect, slots);
+    if ((slots & FIELD) !== 0) this.#bytes(effect.field, effect.fieldStart, effect.fieldLength, undefined);
+    if ((slots & VALUE) !== 0) this.#bytes(effect.value, effect.valueStart, effect.valueLength, effect.valueView);
+  }
+
+  #rare(effect: Effect, slots: number): void {
+    if ((slots & NEW_DEADLINE) !== 0) this.#integer(effect.deadlineMs);
+    if ((slots & TAIL) !== 0) this.#integer(effect.tail);
+    if ((slots & INDEX) !== 0) this.#integer(effect.index);
+    if ((slots & COUNT) !== 0) this.#integer(effect.count);
   }
 
   #integer(value: number): void {

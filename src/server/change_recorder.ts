@@ -15,8 +15,8 @@
  * @module
  */
 
+import { Effect, type EffectRow, EFFECTS } from "../effects.ts";
 import type { AppendLog } from "../log/append_log.ts";
-import type { RecordWriter } from "../log/record_writer.ts";
 import type { SnapshotWriter } from "../log/snapshot.ts";
 import type { Journal } from "../store/journal.ts";
 import type { SnapshotCursor } from "../store/snapshot_cursor.ts";
@@ -32,6 +32,9 @@ export class ChangeRecorder implements Journal {
   /** The store's arena, with all keys and values. */
   readonly #memory: Uint8Array;
   #snapshot: SnapshotWriter | undefined;
+  readonly #effect = new Effect();
+  /** The number of elements that `listRemoveEqual` will remove from the captured part of the partial list. */
+  #capturedEqual = 0;
 
   constructor(store: Store) {
     this.#store = store;
@@ -73,89 +76,45 @@ export class ChangeRecorder implements Journal {
   }
 
   appendString(entry: number, source: Uint8Array, start: number, length: number): void {
-    const key = this.#memory;
-    const [keyStart, keyLength] = [this.#store.keyStart(entry), this.#store.keyLength(entry)];
-    const before = this.#store.strings.length(entry);
-    this.#logRecords()?.append(key, keyStart, keyLength, before, source, start, length);
-    // Bytes after the captured part of the partial value are captured later.
-    if (entry !== this.#cursor.partial) {
-      this.#snapshotRecords(entry)?.append(key, keyStart, keyLength, before, source, start, length);
-    }
-    this.#snapshot?.cut();
+    const effect = this.#begin(EFFECTS.appendString, entry, this.#store.strings.length(entry));
+    effect.setValue(source, start, length);
+    this.record(effect);
   }
 
   overwriteString(entry: number, from: number, source: Uint8Array, start: number, length: number): void {
-    const key = this.#memory;
-    const [keyStart, keyLength] = [this.#store.keyStart(entry), this.#store.keyLength(entry)];
-    const before = this.#store.strings.length(entry);
-    this.#logRecords()?.overwrite(key, keyStart, keyLength, before, from, source, start, length);
-    const records = this.#snapshotRecords(entry);
-    if (records === undefined) return;
-    const isPartial = entry === this.#cursor.partial;
-    const has = isPartial ? this.#cursor.capturedTo : before;
-    const part = isPartial ? Math.min(length, has - from) : length;
-    if (part > 0 || !isPartial) records.overwrite(key, keyStart, keyLength, has, from, source, start, part);
-    this.#snapshot?.cut();
+    const effect = this.#begin(EFFECTS.overwriteString, entry, this.#store.strings.length(entry));
+    effect.index = from;
+    effect.setValue(source, start, length);
+    this.record(effect);
   }
 
   setDeadline(entry: number, deadlineMs: number): void {
-    const key = this.#memory;
-    const keyStart = this.#store.keyStart(entry);
-    const keyLength = this.#store.keyLength(entry);
-    this.#logRecords()?.setDeadline(key, keyStart, keyLength, deadlineMs);
-    // The deadline of the partial value is recorded after all of the value is captured.
-    if (entry !== this.#cursor.partial) this.#snapshotRecords(entry)?.setDeadline(key, keyStart, keyLength, deadlineMs);
-    this.#snapshot?.cut();
+    const effect = this.#begin(EFFECTS.setDeadline, entry);
+    effect.deadlineMs = deadlineMs;
+    this.record(effect);
   }
 
   remove(entry: number, asked: boolean): void {
-    const key = this.#memory;
-    const keyStart = this.#store.keyStart(entry);
-    const keyLength = this.#store.keyLength(entry);
-    const { log } = this;
-    if (log !== undefined) {
-      // No client is notified of a key that expires or is evicted, so none waits for its record.
-      if (asked) log.writes++;
-      // An eviction that makes room for a step of a long command is not part of that command.
-      const records = asked || this.#store.isHeld(entry) ? log.records : log.main;
-      records.remove(key, keyStart, keyLength);
-      if (!asked) {
-        log.unasked++;
-        log.unaskedEnd = log.main.length;
-        log.unaskedWrites = log.writes;
-      }
-    }
-    if (this.#has(entry)) this.#snapshotRecords(entry)?.remove(key, keyStart, keyLength);
-    this.#snapshot?.cut();
+    const effect = this.#begin(EFFECTS.remove, entry);
+    effect.isAsked = asked;
+    this.record(effect);
   }
 
   clear(): void {
-    const { log } = this;
-    if (log !== undefined) {
-      log.writes++;
-      log.records.clear();
-    }
-    this.#snapshot?.records.clear();
-    this.#snapshot?.cut();
+    this.#effect.begin(EFFECTS.clear);
+    this.record(this.#effect);
   }
 
   rename(entry: number, key: Uint8Array, start: number, length: number): void {
-    const memory = this.#memory;
-    const [oldStart, oldLength] = [this.#store.keyStart(entry), this.#store.keyLength(entry)];
-    this.#logRecords()?.rename(memory, oldStart, oldLength, key, start, length);
-    if (this.#has(entry)) this.#snapshotRecords(entry)?.rename(memory, oldStart, oldLength, key, start, length);
-    this.#snapshot?.cut();
+    const effect = this.#begin(EFFECTS.rename, entry);
+    effect.setValue(key, start, length);
+    this.record(effect);
   }
 
   copy(entry: number, key: Uint8Array, start: number, length: number): void {
-    const memory = this.#memory;
-    const [oldStart, oldLength] = [this.#store.keyStart(entry), this.#store.keyLength(entry)];
-    this.#logRecords()?.copyKey(memory, oldStart, oldLength, key, start, length);
-    // The copy of an entry that is partial or not captured is captured later.
-    if (entry !== this.#cursor.partial) {
-      this.#snapshotRecords(entry)?.copyKey(memory, oldStart, oldLength, key, start, length);
-    }
-    this.#snapshot?.cut();
+    const effect = this.#begin(EFFECTS.copy, entry);
+    effect.setValue(key, start, length);
+    this.record(effect);
   }
 
   listPush(
@@ -173,59 +132,38 @@ export class ChangeRecorder implements Journal {
     const before = entry === 0 ? 0 : this.#store.lists.length(entry);
     if (log !== undefined) {
       log.writes++;
-      log.records.push(key, keyStart, keyLength, before, head, source, start, length, view);
+      log.records.listPush(key, keyStart, keyLength, before, head, source, start, length, view);
     }
     const snapshot = this.#snapshot;
     if (snapshot === undefined) return;
     if (entry === 0 || (entry !== this.#cursor.partial && this.#cursor.isCaptured(entry))) {
-      snapshot.records.push(key, keyStart, keyLength, before, head, source, start, length, view);
+      snapshot.records.listPush(key, keyStart, keyLength, before, head, source, start, length, view);
     } else if (entry === this.#cursor.partial && head) {
-      snapshot.records.push(key, keyStart, keyLength, this.#cursor.capturedTo++, head, source, start, length, view);
+      snapshot.records.listPush(key, keyStart, keyLength, this.#cursor.capturedTo++, head, source, start, length, view);
     }
     snapshot.cut();
   }
 
   listSet(entry: number, index: number, source: Uint8Array, start: number, length: number): void {
-    const key = this.#memory;
-    const [keyStart, keyLength] = [this.#store.keyStart(entry), this.#store.keyLength(entry)];
     const before = this.#store.lists.length(entry);
-    const at = index < 0 ? index + before : index;
-    this.#logRecords()?.listSet(key, keyStart, keyLength, before, at, source, start, length);
-    const has = this.#lengthOf(entry, before);
-    if (at < has) this.#snapshotRecords(entry)?.listSet(key, keyStart, keyLength, has, at, source, start, length);
-    this.#snapshot?.cut();
+    const effect = this.#begin(EFFECTS.listSet, entry, before);
+    effect.index = index < 0 ? index + before : index;
+    effect.setValue(source, start, length);
+    this.record(effect);
   }
 
   listInsert(entry: number, index: number, source: Uint8Array, start: number, length: number): void {
-    const key = this.#memory;
-    const [keyStart, keyLength] = [this.#store.keyStart(entry), this.#store.keyLength(entry)];
-    const before = this.#store.lists.length(entry);
-    this.#logRecords()?.listInsert(key, keyStart, keyLength, before, index, source, start, length);
-    const records = this.#snapshotRecords(entry);
-    if (records === undefined) return;
-    if (entry !== this.#cursor.partial) {
-      records.listInsert(key, keyStart, keyLength, before, index, source, start, length);
-    } else if (index < this.#cursor.capturedTo) {
-      records.listInsert(key, keyStart, keyLength, this.#cursor.capturedTo++, index, source, start, length);
-    }
-    this.#snapshot?.cut();
+    const effect = this.#begin(EFFECTS.listInsert, entry, this.#store.lists.length(entry));
+    effect.index = index;
+    effect.setValue(source, start, length);
+    this.record(effect);
   }
 
   listRemove(entry: number, index: number, count: number): void {
-    const key = this.#memory;
-    const keyStart = this.#store.keyStart(entry);
-    const keyLength = this.#store.keyLength(entry);
-    const before = this.#store.lists.length(entry);
-    this.#logRecords()?.listRemove(key, keyStart, keyLength, before, index, count);
-    const records = this.#snapshotRecords(entry);
-    if (records === undefined) return;
-    const has = this.#lengthOf(entry, before);
-    const part = Math.min(count, has - index);
-    if (part > 0) {
-      records.listRemove(key, keyStart, keyLength, has, index, part);
-      if (entry === this.#cursor.partial) this.#cursor.capturedTo -= part;
-    }
-    this.#snapshot?.cut();
+    const effect = this.#begin(EFFECTS.listRemove, entry, this.#store.lists.length(entry));
+    effect.index = index;
+    effect.count = count;
+    this.record(effect);
   }
 
   listRemoveEqual(
@@ -236,8 +174,8 @@ export class ChangeRecorder implements Journal {
     start: number,
     length: number,
   ): void {
-    const snapshot = this.#snapshot;
-    if (snapshot === undefined || entry !== this.#cursor.partial) return;
+    this.#capturedEqual = 0;
+    if (this.#snapshot === undefined || entry !== this.#cursor.partial) return;
     // The number of elements in the captured part has to be known before they are removed.
     const store = this.#store;
     const capturedTo = this.#cursor.capturedTo;
@@ -248,22 +186,7 @@ export class ChangeRecorder implements Journal {
       if (index < capturedTo) captured++;
       else ahead++;
     }
-    const part = Math.min(captured, fromTail ? Math.max(0, most - ahead) : most);
-    if (part === 0) return;
-    const [keyStart, keyLength] = [store.keyStart(entry), store.keyLength(entry)];
-    snapshot.records.listRemoveEqual(
-      this.#memory,
-      keyStart,
-      keyLength,
-      capturedTo,
-      fromTail,
-      part,
-      other,
-      start,
-      length,
-    );
-    this.#cursor.capturedTo -= part;
-    snapshot.cut();
+    this.#capturedEqual = Math.min(captured, fromTail ? Math.max(0, most - ahead) : most);
   }
 
   listRemovedEqual(
@@ -275,24 +198,11 @@ export class ChangeRecorder implements Journal {
     start: number,
     length: number,
   ): void {
-    const key = this.#memory;
-    const [keyStart, keyLength] = [this.#store.keyStart(entry), this.#store.keyLength(entry)];
-    this.#logRecords()?.listRemoveEqual(key, keyStart, keyLength, before, fromTail, count, other, start, length);
-    // The removal from the partial list was recorded before.
-    if (entry !== this.#cursor.partial) {
-      this.#snapshotRecords(entry)?.listRemoveEqual(
-        key,
-        keyStart,
-        keyLength,
-        before,
-        fromTail,
-        count,
-        other,
-        start,
-        length,
-      );
-    }
-    this.#snapshot?.cut();
+    const effect = this.#begin(EFFECTS.listRemoveEqual, entry, before);
+    effect.tail = fromTail ? 1 : 0;
+    effect.count = count;
+    effect.setValue(other, start, length);
+    this.record(effect);
   }
 
   hashSet(
@@ -352,40 +262,85 @@ export class ChangeRecorder implements Journal {
   }
 
   hashRemove(entry: number, before: number, field: Uint8Array, start: number, length: number): void {
-    const key = this.#memory;
-    const keyStart = this.#store.keyStart(entry);
-    const keyLength = this.#store.keyLength(entry);
-    this.#logRecords()?.hashRemove(key, keyStart, keyLength, before, field, start, length);
-    const records = this.#snapshotRecords(entry);
-    if (records === undefined) return;
-    if (entry !== this.#cursor.partial) records.hashRemove(key, keyStart, keyLength, before, field, start, length);
-    else if (this.#store.hashes.isFieldCaptured) {
-      records.hashRemove(key, keyStart, keyLength, this.#cursor.capturedTo--, field, start, length);
-    }
-    this.#snapshot?.cut();
+    const effect = this.#begin(EFFECTS.hashRemove, entry, before);
+    effect.setField(field, start, length);
+    this.record(effect);
   }
 
-  /** Returns the log's records for an effect of a command, and counts it. */
-  #logRecords(): RecordWriter | undefined {
+  /** Records any effect but `setString`, `listPush…` and `hashSet`. */
+  record(effect: Effect): void {
     const { log } = this;
-    if (log === undefined) return undefined;
-    log.writes++;
-    return log.records;
-  }
-
-  /** Returns the snapshot's records if it has to record a change of `entry`, which is captured or partial. */
-  #snapshotRecords(entry: number): RecordWriter | undefined {
+    if (log !== undefined) this.#log(log, effect);
     const snapshot = this.#snapshot;
-    return snapshot !== undefined && this.#cursor.isCaptured(entry) ? snapshot.records : undefined;
+    if (snapshot === undefined) return;
+    const { entry } = effect;
+    if (entry !== 0 && !this.#cursor.isCaptured(entry)) return;
+    if (entry === 0 || entry !== this.#cursor.partial || this.#changesPart(effect)) snapshot.records.write(effect);
+    snapshot.cut();
   }
 
-  /** Returns whether the snapshot has the key of a captured entry. It may not have that of the partial one yet. */
-  #has(entry: number): boolean {
-    return entry !== this.#cursor.partial || this.#cursor.capturedTo > 0;
+  #log(log: AppendLog, effect: Effect): void {
+    if (effect.isAsked) {
+      log.writes++;
+      log.records.write(effect);
+      return;
+    }
+    // No client is notified of a key that expires or is evicted, so none waits for its record. An eviction that makes
+    // room for a step of a long command is not part of that command.
+    (this.#store.isHeld(effect.entry) ? log.records : log.main).write(effect);
+    log.unasked++;
+    log.unaskedEnd = log.main.length;
+    log.unaskedWrites = log.writes;
   }
 
-  /** Returns the length that the snapshot has of a value of `length`. */
-  #lengthOf(entry: number, length: number): number {
-    return entry === this.#cursor.partial ? this.#cursor.capturedTo : length;
+  /**
+   * Makes an effect on the partial value one on the part that the snapshot has. Returns whether it changes that part.
+   */
+  #changesPart(effect: Effect): boolean {
+    const cursor = this.#cursor;
+    const has = cursor.capturedTo;
+    const { name } = effect.row;
+    effect.before = has;
+    switch (name) {
+      case "overwriteString":
+        effect.valueLength = Math.min(effect.valueLength, has - effect.index);
+        return effect.valueLength > 0;
+      case "listSet":
+        return effect.index < has;
+      case "listInsert":
+        if (effect.index >= has) return false;
+        cursor.capturedTo++;
+        return true;
+      case "listRemove":
+        effect.count = Math.min(effect.count, has - effect.index);
+        if (effect.count <= 0) return false;
+        cursor.capturedTo -= effect.count;
+        return true;
+      case "listRemoveEqual":
+        effect.count = this.#capturedEqual;
+        cursor.capturedTo -= effect.count;
+        return effect.count > 0;
+      case "hashRemove":
+        if (!this.#store.hashes.isFieldCaptured) return false;
+        cursor.capturedTo--;
+        return true;
+      // The snapshot may not have the key yet.
+      case "remove":
+      case "rename":
+        return has > 0;
+      // What is appended, the deadline, and the copy are captured later.
+      default:
+        return false;
+    }
+  }
+
+  /** Begins an effect on the key of an entry, whose value has the length `before`. */
+  #begin(row: EffectRow, entry: number, before = 0): Effect {
+    const effect = this.#effect;
+    const store = this.#store;
+    effect.begin(row, entry);
+    effect.setKey(this.#memory, store.keyStart(entry), store.keyLength(entry));
+    effect.before = before;
+    return effect;
   }
 }

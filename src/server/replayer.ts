@@ -12,6 +12,7 @@
  */
 
 import { equalBytes } from "../bytes.ts";
+import { type Effect, type EffectName, type EffectNameOf, Slot } from "../effects.ts";
 import { ProtocolError } from "../errors.ts";
 import { SNAPSHOT_PART_BYTES, SNAPSHOT_PART_ITEMS } from "../limits.ts";
 import type { RecordTarget } from "../log/record.ts";
@@ -22,20 +23,19 @@ import type { Store } from "../store/store.ts";
 const ROOM_BYTES = 4000;
 const ROOM_ITEMS = 8;
 
+/** Stands for an entry when an effect is skipped. */
+const SKIPPED = -1;
+
+const TYPES = { string: EntryType.String, list: EntryType.List, hash: EntryType.Hash } as const;
+
 /** A receiver of records that applies them to a store. */
 export class Replayer implements RecordTarget {
   /** The number of keys that a repair has dropped, since records on them were missing. */
   dropped = 0;
   readonly #store: Store;
   readonly #isRepair: boolean;
-  // The list or hash whose items follow: its key, its entry, where the next items are added.
-  #bytes: Uint8Array = new Uint8Array(0);
-  #keyAt = 0;
-  #keyLength = 0;
+  /** The entry to which the next part of an effect applies, 0 for an absent key, or SKIPPED. */
   #entry = 0;
-  #isHead = false;
-  /** Whether the items that follow are skipped. */
-  #skips = false;
   /** In a repair: the key of the last record that adds to a value, and the number and bytes of its items so far. */
   #partKey: Uint8Array | undefined;
   #partItems = 0;
@@ -52,188 +52,143 @@ export class Replayer implements RecordTarget {
     this.#isRepair = isRepair;
   }
 
-  setString(
-    bytes: Uint8Array,
-    key: number,
-    keyLength: number,
-    deadlineMs: number,
-    value: number,
-    valueLength: number,
-  ): void {
-    const store = this.#store;
-    store.room.make(keyLength + valueLength, 2);
-    const entry = store.find(bytes, key, keyLength);
-    store.strings.set(bytes, key, keyLength, entry, bytes, value, valueLength, deadlineMs);
+  apply(effect: Effect): void {
+    const { row } = effect;
+    if (row.subject === "keyspace") this.#applyToKey(effect);
+    else if (row.repeated.length > 0) this.#applyPart(effect);
+    else this.#applyToValue(effect);
   }
 
-  append(bytes: Uint8Array, key: number, keyLength: number, before: number, value: number, length: number): void {
+  /** Applies an effect with one part to a value. */
+  #applyToValue(effect: Effect): void {
     const store = this.#store;
-    store.room.make(keyLength + length, 2);
-    let entry = store.find(bytes, key, keyLength);
-    if (!this.#matches(entry, EntryType.String, before)) return;
-    // A repair may have dropped a key that does not match.
-    if (this.#isRepair) entry = store.find(bytes, key, keyLength);
-    if (this.#isRepair) {
-      this.#beginPart(bytes, key, keyLength);
-      this.#partItems = 1;
-      this.#partBytes = length;
+    const { row } = effect;
+    if (row.growth !== undefined) store.room.make(effect.keyLength + row.growth(effect), 2);
+    const entry = this.#entryOf(effect);
+    if (entry < 0) return;
+    if (this.#isRepair && row.creates && (row.slots & Slot.BEFORE) !== 0) this.#notePart(effect);
+    this.#expect(this.#change(effect, entry) >= 0);
+  }
+
+  /** Applies one part of an effect that can have several, after making room for it. */
+  #applyPart(effect: Effect): void {
+    if (effect.part === 0) {
+      this.#roomBytes = this.#roomItems = 0;
+      this.#entry = this.#entryOf(effect);
     }
-    if (entry !== 0) store.strings.append(entry, bytes, value, length);
-    else store.strings.set(bytes, key, keyLength, 0, bytes, value, length, 0);
+    if (this.#isRepair) this.#notePart(effect);
+    if (this.#entry < 0) return;
+    this.#makeRoom(effect);
+    if (this.#entry < 0) return;
+    this.#entry = this.#change(effect, this.#entry);
+    this.#expect(this.#entry >= 0);
   }
 
-  overwrite(
-    bytes: Uint8Array,
-    key: number,
-    keyLength: number,
-    before: number,
-    from: number,
-    value: number,
-    length: number,
-  ): void {
+  /** Applies an effect that does not depend on the type of value. */
+  #applyToKey(effect: Effect): void {
     const store = this.#store;
-    store.room.make(keyLength + Math.max(0, from + length - before), 2);
-    const entry = store.find(bytes, key, keyLength);
-    if (!this.#isPresent(entry, EntryType.String, before)) return;
-    store.strings.overwrite(entry, from, bytes, value, length);
+    const { row, key, keyStart, keyLength, value, valueStart, valueLength } = effect;
+    const name = row.name as EffectNameOf<"keyspace">;
+    if (name === "clear") return store.clear();
+    if (row.growth !== undefined) store.room.make(keyLength + row.growth(effect), 2);
+    if (name === "rename" || name === "copy") this.#expectAbsent(value, valueStart, valueLength);
+    const entry = store.find(key, keyStart, keyLength);
+    if (entry === 0) {
+      this.#isAbsent();
+      return;
+    }
+    switch (name) {
+      case "setDeadline":
+        store.setDeadline(entry, effect.deadlineMs);
+        return;
+      case "remove":
+        return store.remove(entry);
+      case "rename":
+        store.rename(entry, value, valueStart, valueLength);
+        return;
+      case "copy":
+        store.copyEntry(store.room.makeForCopy(entry), value, valueStart, valueLength);
+        return;
+      default:
+        name satisfies never;
+    }
   }
 
-  beginPush(bytes: Uint8Array, key: number, keyLength: number, before: number, head: boolean): void {
-    this.#begin(bytes, key, keyLength, EntryType.List, before);
-    this.#isHead = head;
-  }
-
-  push(bytes: Uint8Array, element: number, length: number): void {
-    this.#makeRoom(length);
-    if (this.#skips) return;
+  /**
+   * Applies an effect to the value of an entry, or creates its key for entry 0. Returns the entry afterwards, 0 when
+   * its key was removed, or -1 when the effect names something that the value does not have.
+   */
+  #change(effect: Effect, entry: number): number {
     const store = this.#store;
-    this.#entry = store.lists.push(
-      this.#bytes,
-      this.#keyAt,
-      this.#keyLength,
-      this.#entry,
-      this.#isHead,
-      bytes,
-      element,
-      length,
-    );
-  }
-
-  listRemove(bytes: Uint8Array, key: number, keyLength: number, before: number, index: number, count: number): void {
-    const store = this.#store;
-    const entry = store.find(bytes, key, keyLength);
-    if (!this.#isPresent(entry, EntryType.List, before)) return;
-    this.#expect(count > 0 && index + count <= before);
-    if (count > 1) store.lists.remove(entry, index, count);
-    else if (index === 0 || index === before - 1) store.lists.pop(entry, index === 0);
-    else store.lists.remove(entry, index, count);
-  }
-
-  listSet(
-    bytes: Uint8Array,
-    key: number,
-    keyLength: number,
-    before: number,
-    index: number,
-    element: number,
-    length: number,
-  ): void {
-    const store = this.#store;
-    store.room.make(keyLength + length, 2);
-    const entry = store.find(bytes, key, keyLength);
-    if (!this.#isPresent(entry, EntryType.List, before)) return;
-    this.#expect(index < before);
-    store.lists.set(entry, index, bytes, element, length);
-  }
-
-  listInsert(
-    bytes: Uint8Array,
-    key: number,
-    keyLength: number,
-    before: number,
-    index: number,
-    element: number,
-    length: number,
-  ): void {
-    const store = this.#store;
-    store.room.make(keyLength + length, 2);
-    const entry = store.find(bytes, key, keyLength);
-    if (!this.#isPresent(entry, EntryType.List, before)) return;
-    this.#expect(index <= before);
-    store.lists.insert(entry, index, bytes, element, length);
-  }
-
-  listRemoveEqual(
-    bytes: Uint8Array,
-    key: number,
-    keyLength: number,
-    before: number,
-    fromTail: boolean,
-    most: number,
-    element: number,
-    length: number,
-  ): void {
-    const store = this.#store;
-    const entry = store.find(bytes, key, keyLength);
-    if (!this.#isPresent(entry, EntryType.List, before)) return;
-    const left = store.lists.removeEqual(entry, fromTail, most, bytes, element, length);
-    this.#expect((left === 0 ? 0 : store.lists.length(left)) === before - most);
-  }
-
-  beginFields(bytes: Uint8Array, key: number, keyLength: number, before: number): void {
-    this.#begin(bytes, key, keyLength, EntryType.Hash, before);
-  }
-
-  setField(bytes: Uint8Array, field: number, fieldLength: number, value: number, valueLength: number): void {
-    this.#makeRoom(fieldLength + valueLength);
-    if (this.#skips) return;
-    const key = this.#bytes;
-    const [at, length] = [this.#keyAt, this.#keyLength];
-    const entry = this.#entry;
-    this.#entry = this.#store.hashes.set(key, at, length, entry, bytes, field, fieldLength, bytes, value, valueLength);
-  }
-
-  hashRemove(bytes: Uint8Array, key: number, keyLength: number, before: number, field: number, length: number): void {
-    const store = this.#store;
-    const entry = store.find(bytes, key, keyLength);
-    if (!this.#isPresent(entry, EntryType.Hash, before)) return;
-    store.hashes.remove(entry, bytes, field, length);
-    this.#expect(store.hashes.removed);
-  }
-
-  setDeadline(bytes: Uint8Array, key: number, keyLength: number, deadlineMs: number): void {
-    const store = this.#store;
-    store.room.make(keyLength, 2);
-    const entry = store.find(bytes, key, keyLength);
-    if (entry !== 0) store.setDeadline(entry, deadlineMs);
-    else this.#isAbsent();
-  }
-
-  remove(bytes: Uint8Array, key: number, keyLength: number): void {
-    const entry = this.#store.find(bytes, key, keyLength);
-    if (entry !== 0) this.#store.remove(entry);
-    else this.#isAbsent();
-  }
-
-  clear(): void {
-    this.#store.clear();
-  }
-
-  rename(bytes: Uint8Array, key: number, keyLength: number, newKey: number, newLength: number): void {
-    const store = this.#store;
-    store.room.make(keyLength + newLength, 2);
-    this.#expectAbsent(bytes, newKey, newLength);
-    const entry = store.find(bytes, key, keyLength);
-    if (entry !== 0) store.rename(entry, bytes, newKey, newLength);
-    else this.#isAbsent();
-  }
-
-  copy(bytes: Uint8Array, key: number, keyLength: number, newKey: number, newLength: number): void {
-    const store = this.#store;
-    this.#expectAbsent(bytes, newKey, newLength);
-    const entry = store.find(bytes, key, keyLength);
-    if (entry !== 0) store.copyEntry(store.room.makeForCopy(entry), bytes, newKey, newLength);
-    else this.#isAbsent();
+    const { key, keyStart, keyLength, before, index, count, field, fieldStart, fieldLength } = effect;
+    const { value, valueStart, valueLength } = effect;
+    const name = effect.row.name as Exclude<EffectName, EffectNameOf<"keyspace">>;
+    switch (name) {
+      case "setString":
+        return store.strings.set(
+          key,
+          keyStart,
+          keyLength,
+          entry,
+          value,
+          valueStart,
+          valueLength,
+          effect.deadlineMs,
+        );
+      case "appendString":
+        if (entry !== 0) return store.strings.append(entry, value, valueStart, valueLength);
+        return store.strings.set(key, keyStart, keyLength, 0, value, valueStart, valueLength, 0);
+      case "overwriteString":
+        return store.strings.overwrite(entry, index, value, valueStart, valueLength);
+      case "listPushTail":
+      case "listPushHead":
+        return store.lists.push(
+          key,
+          keyStart,
+          keyLength,
+          entry,
+          name === "listPushHead",
+          value,
+          valueStart,
+          valueLength,
+        );
+      case "listRemove":
+        if (count === 0 || index + count > before) return -1;
+        if (count === 1 && (index === 0 || index === before - 1)) return store.lists.pop(entry, index === 0);
+        return store.lists.remove(entry, index, count);
+      case "listSet":
+        if (index >= before) return -1;
+        return store.lists.set(entry, index, value, valueStart, valueLength);
+      case "listInsert":
+        if (index > before) return -1;
+        return store.lists.insert(entry, index, value, valueStart, valueLength);
+      case "listRemoveEqual": {
+        const left = store.lists.removeEqual(entry, effect.tail === 1, count, value, valueStart, valueLength);
+        return (left === 0 ? 0 : store.lists.length(left)) === before - count ? left : -1;
+      }
+      case "hashSet":
+        return store.hashes.set(
+          key,
+          keyStart,
+          keyLength,
+          entry,
+          field,
+          fieldStart,
+          fieldLength,
+          value,
+          valueStart,
+          valueLength,
+        );
+      case "hashRemove": {
+        const left = store.hashes.remove(entry, field, fieldStart, fieldLength);
+        return store.hashes.removed ? left : -1;
+      }
+      case "setAdd":
+      case "setRemove":
+        throw new ProtocolError("Cannot apply a record: there are no sets yet");
+      default:
+        return name satisfies never;
+    }
   }
 
   end(keys: number): void {
@@ -251,11 +206,15 @@ export class Replayer implements RecordTarget {
     this.dropped++;
   }
 
-  /** Begins a record that adds to a value, in a repair. */
-  #beginPart(bytes: Uint8Array, key: number, keyLength: number): void {
-    this.#endPart();
-    this.#partKey = bytes.slice(key, key + keyLength);
-    this.#partBytes = 0;
+  /** Notes, in a repair, an effect or a part of one that adds to a value. */
+  #notePart({ row, part, key, keyStart, keyLength, fieldLength, valueLength }: Effect): void {
+    if (part === 0) {
+      this.#endPart();
+      this.#partKey = key.slice(keyStart, keyStart + keyLength);
+      this.#partBytes = 0;
+    }
+    this.#partItems++;
+    this.#partBytes += row.name === "hashSet" ? fieldLength + valueLength : valueLength;
   }
 
   /** Ends the last record that added to a value, in a repair. */
@@ -275,41 +234,51 @@ export class Replayer implements RecordTarget {
     return this.#store.statistics.evictedKeys > 0;
   }
 
-  #begin(bytes: Uint8Array, key: number, keyLength: number, type: EntryType, before: number): void {
-    if (this.#isRepair) this.#beginPart(bytes, key, keyLength);
-    this.#bytes = bytes;
-    this.#keyAt = key;
-    this.#keyLength = keyLength;
-    this.#roomBytes = this.#roomItems = 0;
-    this.#entry = this.#store.find(bytes, key, keyLength);
-    this.#skips = !this.#matches(this.#entry, type, before);
-    if (before === 0) this.#entry = 0;
-  }
-
   /**
-   * Makes room for the next item, in the same small steps as a client's writes, so that data that fitted before fits
+   * Makes room for the next part, in the same small steps as a client's writes, so that data that fitted before fits
    * again.
    */
-  #makeRoom(bytes: number): void {
-    this.#partItems++;
-    this.#partBytes += bytes;
+  #makeRoom(effect: Effect): void {
+    const bytes = effect.row.growth?.(effect) ?? 0;
     this.#roomBytes -= bytes;
     this.#roomItems--;
-    if ((this.#roomBytes >= 0 && this.#roomItems >= 0) || this.#skips) return;
+    if (this.#roomBytes >= 0 && this.#roomItems >= 0) return;
     this.#roomBytes = Math.max(0, ROOM_BYTES - bytes);
     this.#roomItems = ROOM_ITEMS - 1;
     this.#store.room.make(Math.max(bytes, ROOM_BYTES), ROOM_ITEMS);
     if (this.#entry === 0) return;
     // Making room moves and evicts other keys, and in the worst case the beginning of this one.
-    this.#entry = this.#store.find(this.#bytes, this.#keyAt, this.#keyLength);
-    this.#skips = this.#entry === 0;
+    this.#entry = this.#store.find(effect.key, effect.keyStart, effect.keyLength) || SKIPPED;
   }
 
-  /** Returns whether a key exists and has the value that a record expects. */
-  #isPresent(entry: number, type: EntryType, before: number): boolean {
-    if (entry === 0) return this.#isAbsent();
-    const { dropped } = this;
-    return this.#matches(entry, type, before) && this.dropped === dropped;
+  /**
+   * Returns the entry to whose value an effect applies: 0 when it creates its key, SKIPPED when it is skipped because
+   * its key was evicted, or in a repair. A repair drops a key that does not match, and then applies an effect that
+   * expects nothing.
+   *
+   * @throws {ProtocolError} when the value is not of the type and length that the effect expects
+   */
+  #entryOf({ row, key, keyStart, keyLength, before }: Effect): number {
+    const store = this.#store;
+    const entry = store.find(key, keyStart, keyLength);
+    if ((row.slots & Slot.BEFORE) === 0) return entry;
+    const canCreate = row.creates && before === 0;
+    if (entry === 0) {
+      if (!canCreate) this.#isAbsent();
+      return canCreate ? 0 : SKIPPED;
+    }
+    const type = TYPES[row.subject as keyof typeof TYPES];
+    const isOfType = store.type(entry) === type;
+    const length = isOfType ? this.#length(entry, type) : 0;
+    // An empty string exists, but has the length of an absent one.
+    if (isOfType && length === before) return entry;
+    if (!this.#isRepair) {
+      const found = isOfType ? `has length ${length}` : "has another type";
+      throw new ProtocolError(`Cannot apply a record: its key ${found}: expected length ${before}`);
+    }
+    store.remove(entry);
+    this.dropped++;
+    return canCreate ? 0 : SKIPPED;
   }
 
   /**
@@ -321,27 +290,6 @@ export class Replayer implements RecordTarget {
     if (this.#isRepair) this.dropped++;
     else if (!this.#hasEvicted) throw new ProtocolError("Cannot apply a record: its key is absent");
     return false;
-  }
-
-  /**
-   * Returns whether the record on a key can be applied: the key has a value of this type and length, or is absent and
-   * `before` is 0. The record is skipped if its key was evicted, or in a repair. A repair drops a key that does not
-   * match, and then applies a record that expects nothing.
-   */
-  #matches(entry: number, type: EntryType, before: number): boolean {
-    const store = this.#store;
-    if (entry === 0) return before === 0 || this.#isAbsent();
-    const isOfType = store.type(entry) === type;
-    const length = isOfType ? this.#length(entry, type) : 0;
-    // An empty string exists, but has the length of an absent one.
-    if (isOfType && length === before) return true;
-    if (!this.#isRepair) {
-      const found = isOfType ? `has length ${length}` : "has another type";
-      throw new ProtocolError(`Cannot apply a record: its key ${found}: expected length ${before}`);
-    }
-    store.remove(entry);
-    this.dropped++;
-    return before === 0;
   }
 
   #length(entry: number, type: EntryType): number {

@@ -5,8 +5,8 @@
  * @module
  */
 
+import { Effect, type EffectRow, EFFECTS } from "../effects.ts";
 import { SNAPSHOT_PART_BYTES, SNAPSHOT_PART_ITEMS } from "../limits.ts";
-import { RecordType } from "../log/record.ts";
 import type { RecordWriter } from "../log/record_writer.ts";
 import type { SnapshotWriter } from "../log/snapshot.ts";
 import type { SnapshotCursor } from "../store/snapshot_cursor.ts";
@@ -25,6 +25,7 @@ export class SnapshotScan {
   readonly #memory: Uint8Array;
   readonly #snapshot: SnapshotWriter;
   readonly #records: RecordWriter;
+  readonly #effect = new Effect();
 
   constructor(store: Store, snapshot: SnapshotWriter) {
     this.#store = store;
@@ -86,13 +87,9 @@ export class SnapshotScan {
     if (type === EntryType.String) {
       const length = store.strings.length(entry);
       const part = Math.min(SNAPSHOT_PART_BYTES, length - cursor.capturedTo);
-      const at = this.#records.appendRoom(
-        this.#memory,
-        store.keyStart(entry),
-        store.keyLength(entry),
-        cursor.capturedTo,
-        part,
-      );
+      const effect = this.#begin(EFFECTS.appendString, entry, cursor.capturedTo);
+      effect.valueLength = part;
+      const at = this.#records.writeRoom(effect);
       store.strings.copy(entry, cursor.capturedTo, this.#records.buffer, at, part);
       cursor.capturedTo += part;
       isDone = cursor.capturedTo >= length;
@@ -110,8 +107,10 @@ export class SnapshotScan {
   #captureString(entry: number, length: number): void {
     const store = this.#store;
     const records = this.#records;
-    const deadlineMs = store.deadline(entry);
-    const at = records.setStringRoom(this.#memory, store.keyStart(entry), store.keyLength(entry), deadlineMs, length);
+    const effect = this.#begin(EFFECTS.setString, entry);
+    effect.deadlineMs = store.deadline(entry);
+    effect.valueLength = length;
+    const at = records.writeRoom(effect);
     store.strings.copy(entry, 0, records.buffer, at, length);
   }
 
@@ -123,7 +122,7 @@ export class SnapshotScan {
     let bytes = 0;
     for (let found = store.lists.seek(entry, index); found; found = store.lists.next()) {
       if (count === SNAPSHOT_PART_ITEMS || bytes >= SNAPSHOT_PART_BYTES) break;
-      if (count === 0) this.#begin(RecordType.PushTail, entry, index);
+      if (count === 0) records.beginParts(this.#begin(EFFECTS.listPushTail, entry, index));
       const length = store.lists.elementLength();
       const at = records.room(length);
       store.lists.copyElement(records.buffer, at);
@@ -140,7 +139,7 @@ export class SnapshotScan {
     const cursor = this.#cursor;
     let field = cursor.nextField();
     if (field === 0) return false;
-    this.#begin(RecordType.HashSet, entry, cursor.capturedTo);
+    this.#records.beginParts(this.#begin(EFFECTS.hashSet, entry, cursor.capturedTo));
     let bytes = 0;
     for (let count = 1; field !== 0; count++) {
       store.hashes.seekField(entry, field);
@@ -155,7 +154,7 @@ export class SnapshotScan {
 
   #capturePackedHash(entry: number): void {
     const store = this.#store;
-    this.#begin(RecordType.HashSet, entry, 0);
+    this.#records.beginParts(this.#begin(EFFECTS.hashSet, entry));
     for (let found = store.hashes.first(entry); found; found = store.hashes.next()) this.#addField();
     this.#records.finish();
   }
@@ -172,14 +171,21 @@ export class SnapshotScan {
     return fieldLength + valueLength;
   }
 
-  #begin(type: RecordType.PushTail | RecordType.HashSet, entry: number, before: number): void {
-    this.#records.begin(type, this.#memory, this.#store.keyStart(entry), this.#store.keyLength(entry), before);
+  #captureDeadline(entry: number): void {
+    const deadlineMs = this.#store.deadline(entry);
+    if (deadlineMs === 0) return;
+    const effect = this.#begin(EFFECTS.setDeadline, entry);
+    effect.deadlineMs = deadlineMs;
+    this.#records.write(effect);
   }
 
-  #captureDeadline(entry: number): void {
+  /** Begins an effect on the key of an entry, of whose value the snapshot has the length `before`. */
+  #begin(row: EffectRow, entry: number, before = 0): Effect {
+    const effect = this.#effect;
     const store = this.#store;
-    const deadlineMs = store.deadline(entry);
-    if (deadlineMs === 0) return;
-    this.#records.setDeadline(this.#memory, store.keyStart(entry), store.keyLength(entry), deadlineMs);
+    effect.begin(row, entry);
+    effect.setKey(this.#memory, store.keyStart(entry), store.keyLength(entry));
+    effect.before = before;
+    return effect;
   }
 }

@@ -77,7 +77,7 @@ const SMALL = [1, 5, 40].map((length) => random.bytes(length));
 Deno.test("encodeFileHeader() and sealBlock() write the bytes that block.ts documents", () => {
   const file = fileOf([Uint8Array.of(0x91, 14)], 7);
   assertEquals(new TextDecoder().decode(file.subarray(0, 8)), "INMEMLOG");
-  assertEquals([read32(file, 8), read32(file, 20), read32(file, 28), read32(file, 32)], [2, NOW_MS % 2 ** 32, 7, 3]);
+  assertEquals([read32(file, 8), read32(file, 20), read32(file, 28), read32(file, 32)], [3, NOW_MS % 2 ** 32, 7, 3]);
   assertEquals(read32(file, 36), crc32(file.subarray(0, 36)));
   const block = file.subarray(FILE_HEADER_BYTES);
   assertEquals(new TextDecoder().decode(block.subarray(0, 4)), "BLCK");
@@ -179,16 +179,19 @@ function ofVersion(version: number): Bytes {
 }
 
 Deno.test("BlockReader.readHeader() refuses another version by its number", () => {
-  for (const version of [0, 1, 3, 2 ** 31]) {
+  for (const version of [0, 1, 4, 2 ** 31]) {
     assertThrows(
       () => readerOf(ofVersion(version)).readHeader(),
       StartError,
-      `Cannot read "${PATH}", a log of version ${version}: this inmem reads version 2`,
+      `Cannot read "${PATH}", a log of version ${version}: this inmem reads versions 2 to 3; start the inmem that wrote it, ${
+        version > 3 ? "or a newer one" : "and copy the data from there"
+      }`,
     );
   }
   // The header of the first version was 32 bytes, and had its checksum elsewhere.
   const first = fileOf(SMALL, 1, "snapshot");
   write32(first, 8, 1);
+  write32(first, 36, 0);
   assertThrows(() => readerOf(first, "snapshot").readHeader(), StartError, "a snapshot of version 1");
 });
 

@@ -1,5 +1,5 @@
 /**
- * The parts of the Markdown pages that come from tables of the source: commands and options.
+ * The parts of the Markdown pages that come from tables of the source: commands, options, effects.
  *
  * A page marks such a part with two comments, and everything between them is replaced:
  *
@@ -9,13 +9,14 @@
  * ```
  *
  * `deno task pages` rewrites all pages that have one. `tests/readme_test.ts` fails when a page differs from what this
- * module generates, so a new command or option appears in the pages, or the tests fail.
+ * module generates, so a new command, option or effect appears in the pages, or the tests fail.
  *
  * @module
  */
 
 import { ROOT } from "../../cluster/role_process.ts";
 import { COMMANDS } from "../../src/catalog/specification.ts";
+import { EFFECTS, recordForm } from "../../src/effects.ts";
 import * as tables from "../../src/role/option_tables.ts";
 import type { Option, OptionTable } from "../../src/role/options.ts";
 import { formatSize } from "../../src/role/quantities.ts";
@@ -37,6 +38,7 @@ const PARTS: Readonly<Record<string, () => string>> = {
   groups: groupsPart,
   commands: commandsPart,
   options: optionsPart,
+  effects: effectsPart,
 };
 
 const MARKED = /(<!-- begin (\w+):[^>]*-->\n)[\s\S]*?(<!-- end \2 -->\n)/g;
@@ -108,6 +110,12 @@ function optionsPart(): string {
     const title = usage.replace(/ ?\[.*| FOLDER.*| FILE.*/, "");
     return `## ${title}\n\n\`${usage}\`\n\n${summary}\n\n${table(["option", "default", "meaning"], rows)}`;
   }).join("\n");
+}
+
+/** Returns a table of the records of effects. */
+function effectsPart(): string {
+  const rows = Object.values(EFFECTS).map((row) => [code(recordForm(row)), row.summary]);
+  return table(["record", "effect"], rows);
 }
 
 /** Returns the placeholder for the value of an option, as `--help` shows it. */

@@ -292,7 +292,10 @@ systemTest("a log and a snapshot of another version are refused with its number"
     // Data that cannot be read is not reported as damaged.
     const line = refusalOf(outcome, outcome === checked ? 2 : 1);
     assert(line.includes(path), line);
-    assertMatch(line, new RegExp(`version ${FORMAT_VERSION + 1}: .* version ${FORMAT_VERSION}`));
+    assertMatch(
+      line,
+      new RegExp(`version ${FORMAT_VERSION + 1}: .* to ${FORMAT_VERSION}; start the inmem that wrote it`),
+    );
   }
   assertEquals(await Deno.readFile(path), bytes);
 
