@@ -177,7 +177,7 @@ function valueBytes(store: Store, entry: number): number {
         bytes += store.hashes.fieldLength() + store.hashes.valueLength();
       }
       return bytes;
-    default:
+    case EntryType.String:
       return store.strings.length(entry);
   }
 }

@@ -6,6 +6,7 @@
 
 import { LONG_ARGUMENTS_COUNT, SCAN_COUNT_MAX, SCAN_REPLY_MAX_BYTES, SCAN_STEPS_MAX_COUNT } from "../limits.ts";
 import { EntryType } from "../store/store.ts";
+import { TYPE_NAMES } from "../store/value/value_type.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import { findKey, peekKey, syntaxError } from "./argument.ts";
@@ -77,20 +78,7 @@ function* countInSteps(
 /** `type key` replies with the type of a key's value. */
 export function type(context: CommandContext, request: Request, reply: Reply): void {
   const entry = peekKey(context, request, 1);
-  reply.status(typeName(entry === 0 ? EntryType.None : context.store.type(entry)));
-}
-
-function typeName(entryType: EntryType): string {
-  switch (entryType) {
-    case EntryType.String:
-      return "string";
-    case EntryType.List:
-      return "list";
-    case EntryType.Hash:
-      return "hash";
-    default:
-      return "none";
-  }
+  reply.status(TYPE_NAMES[entry === 0 ? EntryType.None : context.store.type(entry)]);
 }
 
 /**

@@ -10,7 +10,7 @@
 import { enlarge } from "../bytes.ts";
 import { STEP_BYTES, STEP_KEYS_COUNT } from "../limits.ts";
 import { EntryType } from "../store/store.ts";
-import type { Store } from "../store/store.ts";
+import type { Store, ValueTypeNumber } from "../store/store.ts";
 import type { Request } from "../wire/request.ts";
 import { findKey } from "./argument.ts";
 import type { CommandContext, Steps } from "./context.ts";
@@ -35,7 +35,7 @@ export function* copyValue(context: CommandContext, request: Request): Steps {
     const present = findKey(context, request, 2);
     if (present !== 0) store.remove(present);
     if (type === EntryType.String) yield* copyString(context, request, room);
-    else yield* copyItems(context, request, itemsOf(context, request, type), type === EntryType.Hash, room);
+    else yield* copyItems(context, request, itemsOf(context, request, type), type, room);
     const deadlineMs = store.deadline(findKey(context, request, 1));
     if (deadlineMs !== 0) store.setDeadline(findKey(context, request, 2), deadlineMs);
   } finally {
@@ -43,17 +43,24 @@ export function* copyValue(context: CommandContext, request: Request): Steps {
   }
 }
 
-function countOf(store: Store, entry: number, type: EntryType): number {
-  if (type === EntryType.String) return 1;
-  return type === EntryType.List ? store.lists.length(entry) : store.hashes.length(entry);
+/** A type whose values have items, which are copied one by one. */
+type ItemsType = Exclude<ValueTypeNumber, typeof EntryType.String>;
+
+function countOf(store: Store, entry: number, type: ValueTypeNumber): number {
+  return type === EntryType.String ? 1 : store.typeOf(entry).length(entry);
 }
 
-function itemsOf(context: CommandContext, request: Request, type: EntryType): Items {
-  return type === EntryType.List ? new ElementItems(context, request, 0) : new FieldItems(context, request, true, true);
+function itemsOf(context: CommandContext, request: Request, type: ItemsType): Items {
+  switch (type) {
+    case EntryType.List:
+      return new ElementItems(context, request, 0);
+    case EntryType.Hash:
+      return new FieldItems(context, request, true, true);
+  }
 }
 
 /** Returns the total size of all keys, fields and values of the copy, in bytes. */
-function* measure(context: CommandContext, request: Request, type: EntryType): SizeSteps {
+function* measure(context: CommandContext, request: Request, type: ValueTypeNumber): SizeSteps {
   const entry = findKey(context, request, 1);
   if (type === EntryType.String) return request.size + context.store.strings.length(entry);
   return request.size + (yield* sizeOf(itemsOf(context, request, type), countOf(context.store, entry, type)));
@@ -77,14 +84,14 @@ function* copyString(context: CommandContext, request: Request, room: KeptRoom):
 /** Some items of a value, copied out of the store. A write to the store invalidates its cursors. */
 class Batch {
   readonly #store: Store;
-  readonly #isHash: boolean;
+  readonly #type: ItemsType;
   readonly #lengths: number[] = [];
   #bytes = new Uint8Array(STEP_BYTES);
   #size = 0;
 
-  constructor(store: Store, isHash: boolean) {
+  constructor(store: Store, type: ItemsType) {
     this.#store = store;
-    this.#isHash = isHash;
+    this.#type = type;
   }
 
   /** The total size of all items, in bytes. */
@@ -105,14 +112,19 @@ class Batch {
   /** Adds the item at the store's cursor. */
   add(): void {
     const store = this.#store;
-    if (this.#isHash) {
-      const at = this.#room(store.hashes.fieldLength());
-      store.hashes.copyField(this.#bytes, at);
-      const valueAt = this.#room(store.hashes.valueLength());
-      store.hashes.copyValue(this.#bytes, valueAt);
-    } else {
-      const at = this.#room(store.lists.elementLength());
-      store.lists.copyElement(this.#bytes, at);
+    switch (this.#type) {
+      case EntryType.List: {
+        const at = this.#room(store.lists.elementLength());
+        return store.lists.copyElement(this.#bytes, at);
+      }
+      case EntryType.Hash: {
+        const at = this.#room(store.hashes.fieldLength());
+        store.hashes.copyField(this.#bytes, at);
+        const valueAt = this.#room(store.hashes.valueLength());
+        return store.hashes.copyValue(this.#bytes, valueAt);
+      }
+      default:
+        this.#type satisfies never;
     }
   }
 
@@ -128,19 +140,25 @@ class Batch {
   write({ bytes, starts, lengths }: Request): void {
     const store = this.#store;
     const [start, length] = [starts[2]!, lengths[2]!];
+    const from = this.#bytes;
     let entry = store.peek(bytes, start, length);
     let at = 0;
     for (let i = 0; i < this.#lengths.length; i++) {
       const size = this.#lengths[i]!;
-      if (this.#isHash) {
-        const valueSize = this.#lengths[++i]!;
-        const value = at + size;
-        entry = store.hashes.set(bytes, start, length, entry, this.#bytes, at, size, this.#bytes, value, valueSize);
-        at = value + valueSize;
-      } else {
-        entry = store.lists.push(bytes, start, length, entry, false, this.#bytes, at, size);
-        at += size;
+      switch (this.#type) {
+        case EntryType.List:
+          entry = store.lists.push(bytes, start, length, entry, false, from, at, size);
+          break;
+        case EntryType.Hash: {
+          const valueSize = this.#lengths[++i]!;
+          entry = store.hashes.set(bytes, start, length, entry, from, at, size, from, at + size, valueSize);
+          at += valueSize;
+          break;
+        }
+        default:
+          this.#type satisfies never;
       }
+      at += size;
     }
     this.#lengths.length = 0;
     this.#size = 0;
@@ -152,13 +170,13 @@ function* copyItems(
   context: CommandContext,
   request: Request,
   items: Items,
-  isHash: boolean,
+  type: ItemsType,
   room: KeptRoom,
 ): Steps {
   const { store } = context;
   const source = findKey(context, request, 1);
-  const count = isHash ? store.hashes.length(source) : store.lists.length(source);
-  const batch = new Batch(store, isHash);
+  const count = store.typeOf(source).length(source);
+  const batch = new Batch(store, type);
   for (let next = 0; next < count;) {
     if (next > 0) yield;
     items.enter(next);

@@ -23,7 +23,7 @@ import { replyString, setArgument, setPairs } from "./string_value.ts";
 export function replyValue(context: CommandContext, request: Request, reply: Reply, entry: number): void | Steps {
   const length = context.store.strings.length(entry);
   if (length > LONG_BYTES) return replyItems(reply, new StringItems(context, request, 0, length), 0, 1);
-  replyString(context.store, entry, reply);
+  replyString(context.store, entry, reply, length);
 }
 
 /** Runs steps that reply with a value, and then sets the key in argument 1, which is looked up again. */

@@ -17,8 +17,6 @@ import { peekKey, roundedInteger, syntaxError } from "./argument.ts";
 import type { CommandContext } from "./context.ts";
 import { DECIMAL_MAX_BYTES } from "./decimal.ts";
 
-/** The longest string that Redis stores in one block with its header, in bytes. */
-const EMBEDDED_MAX_BYTES = 44;
 /** The number of elements or fields that `memory usage` looks at without the option SAMPLES. */
 const SAMPLES_DEFAULT_COUNT = 5;
 
@@ -70,27 +68,7 @@ export function object(context: CommandContext, request: Request, reply: Reply):
 function encoding(context: CommandContext, request: Request, reply: Reply): void {
   const entry = peekKey(context, request, 2);
   if (entry === 0) reply.nil();
-  else reply.text(encodingOf(context.store, entry));
-}
-
-function encodingOf(store: Store, entry: number): string {
-  switch (store.type(entry)) {
-    case EntryType.List:
-      return "quicklist";
-    case EntryType.Hash:
-      return store.isPacked(entry) ? "listpack" : "hashtable";
-    default:
-      return stringEncoding(store, entry);
-  }
-}
-
-function stringEncoding(store: Store, entry: number): string {
-  const length = store.strings.length(entry);
-  if (length > EMBEDDED_MAX_BYTES) return "raw";
-  if (length > DECIMAL_MAX_BYTES) return "embstr";
-  const text = new Uint8Array(length);
-  store.strings.copy(entry, 0, text, 0, length);
-  return parseInteger64(text, 0, length) === undefined ? "embstr" : "int";
+  else reply.text(context.store.typeOf(entry).encoding(entry));
 }
 
 /** Refuses, as Redis does without an LFU policy: accesses are not counted. */

@@ -8,7 +8,7 @@ import { equalBytes } from "../bytes.ts";
 import { ReplyError } from "../errors.ts";
 import { LONG_VALUE_BYTES } from "../limits.ts";
 import { EntryType } from "../store/store.ts";
-import type { Store } from "../store/store.ts";
+import type { Store, ValueTypeNumber } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import { findKey, roundedInteger, syntaxError } from "./argument.ts";
@@ -70,16 +70,16 @@ export function copy(context: CommandContext, request: Request, reply: Reply): v
   reply.integer(1);
 }
 
+/** The length of a value of each type above which copying it takes more than one step. */
+const LONG_LENGTHS = {
+  [EntryType.String]: LONG_VALUE_BYTES,
+  [EntryType.List]: LONG_COPIED_COUNT,
+  [EntryType.Hash]: LONG_COPIED_COUNT,
+} satisfies Record<ValueTypeNumber, number>;
+
 /** Returns whether copying a value takes more than one step. */
 function isLong(store: Store, entry: number): boolean {
-  switch (store.type(entry)) {
-    case EntryType.String:
-      return store.strings.length(entry) > LONG_VALUE_BYTES;
-    case EntryType.List:
-      return store.lists.length(entry) > LONG_COPIED_COUNT;
-    default:
-      return store.hashes.length(entry) > LONG_COPIED_COUNT;
-  }
+  return store.typeOf(entry).length(entry) > LONG_LENGTHS[store.type(entry)];
 }
 
 function* copyInSteps(context: CommandContext, request: Request, reply: Reply): Steps {

@@ -10,6 +10,7 @@ import { wideCursor } from "../connection/integer_argument.ts";
 import { ReplyError } from "../errors.ts";
 import { PATTERN_SIZE_MAX_BYTES, SCAN_COUNT_DEFAULT } from "../limits.ts";
 import { EntryType } from "../store/store.ts";
+import { TYPE_NAMES } from "../store/value/value_type.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import { roundedInteger, syntaxError } from "./argument.ts";
@@ -83,10 +84,7 @@ export function scanOptions(request: Request, from: number, hasType: boolean): S
 
 /** Returns the type in argument `index`; `None`, which no key has, when there is no such type. */
 function typeArgument(request: Request, index: number): EntryType {
-  if (request.is(index, "string")) return EntryType.String;
-  if (request.is(index, "list")) return EntryType.List;
-  if (request.is(index, "hash")) return EntryType.Hash;
-  return EntryType.None;
+  return Object.values(EntryType).find((type) => request.is(index, TYPE_NAMES[type])) ?? EntryType.None;
 }
 
 /**

@@ -12,9 +12,8 @@ import type { Request } from "../wire/request.ts";
 import { defaultDeadline } from "./argument.ts";
 import type { CommandContext } from "./context.ts";
 
-/** Replies with the whole string. */
-export function replyString(store: Store, entry: number, reply: Reply): void {
-  const length = store.strings.length(entry);
+/** Replies with the whole string, whose length the caller may know. */
+export function replyString(store: Store, entry: number, reply: Reply, length = store.strings.length(entry)): void {
   const at = reply.reserve(length);
   store.strings.copy(entry, 0, reply.buffer, at, length, reply.view);
 }

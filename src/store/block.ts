@@ -53,6 +53,8 @@ export const KIND_DIRECTORY = 12;
 export const EntryType = { None: 0, String: 1, List: 2, Hash: 3 } as const;
 /** One of the numbers of {@linkcode EntryType}. */
 export type EntryType = (typeof EntryType)[keyof typeof EntryType];
+/** The type of value that a key has which exists. */
+export type ValueTypeNumber = Exclude<EntryType, typeof EntryType.None>;
 
 /** The trait of the entries of keys. They are in the table of keys and in the recency list. */
 export const TRAIT_KEY = 0x01;
@@ -146,7 +148,7 @@ export function topOf(kind: Kind, flags: number): number {
   return (kind << 3) | flags;
 }
 
-/** Returns the kind in a word 3. */
+/** Returns the kind in a word 3. The hottest functions write `meta >>> 27` instead, which saves a nanosecond. */
 export function kindOf(meta: number): Kind {
   return (meta >>> 27) as Kind;
 }

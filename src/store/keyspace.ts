@@ -27,6 +27,7 @@ import {
   TRAIT_PACKED,
   traitsOf,
   TYPES,
+  type ValueTypeNumber,
 } from "./block.ts";
 import type { Entries } from "./entries.ts";
 import type { Journal } from "./journal.ts";
@@ -192,8 +193,8 @@ export abstract class Keyspace {
   }
 
   /** Returns the type of a key's value. */
-  type(entry: number): EntryType {
-    return TYPES[kindOf(this.#words[entry * 2 + 3]!)]!;
+  type(entry: number): ValueTypeNumber {
+    return TYPES[this.#words[entry * 2 + 3]! >>> 27] as ValueTypeNumber;
   }
 
   /** Returns the type of value that blocks of a kind belong to. */

@@ -105,7 +105,8 @@ export class Room {
   readonly #words: Uint32Array;
   readonly #recency: RecencyList;
   readonly #copier: Copier;
-  readonly #pagesComfortableAlone: number;
+  /** The number of free pages that small commands do not use, including those that are kept. */
+  #pagesComfortable: number;
   /** The number of pages that long commands keep free for their next steps. */
   #pagesKept = 0;
   /** Whether eviction skips the most recently used key. */
@@ -120,12 +121,7 @@ export class Room {
     this.#recency = entries.recency;
     this.#copier = copier;
     const share = Math.floor(entries.arena.pageCount / PAGES_COMFORTABLE_SHARE);
-    this.#pagesComfortableAlone = Math.min(PAGES_COMFORTABLE_MAX, Math.max(PAGES_COMFORTABLE_MIN, share));
-  }
-
-  /** The number of free pages that small commands do not use. */
-  get #pagesComfortable(): number {
-    return this.#pagesComfortableAlone + this.#pagesKept;
+    this.#pagesComfortable = Math.min(PAGES_COMFORTABLE_MAX, Math.max(PAGES_COMFORTABLE_MIN, share));
   }
 
   /**
@@ -199,6 +195,7 @@ export class Room {
   keep(bytes: number, count: number, kept: number): number {
     const pages = bytes === 0 && count === 0 ? 0 : pagesFor(bytes, count);
     this.#pagesKept += pages - kept;
+    this.#pagesComfortable += pages - kept;
     return pages;
   }
 

@@ -47,6 +47,7 @@ import { Strings } from "./value/string.ts";
 import type { ValueTypes } from "./value/value_type.ts";
 
 export { EntryType };
+export type { ValueTypeNumber } from "./block.ts";
 export type { HeldKeys } from "./keyspace.ts";
 
 /** The options of a {@linkcode Store}. */

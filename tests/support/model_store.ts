@@ -14,7 +14,7 @@ import { Buffer } from "node:buffer";
 import { AssertionError, StoreFullError } from "../../src/errors.ts";
 import type { Room } from "../../src/store/room.ts";
 import { EntryType } from "../../src/store/store.ts";
-import type { HeldKeys, Store, StoreStatistics } from "../../src/store/store.ts";
+import type { HeldKeys, Store, StoreStatistics, ValueTypeNumber } from "../../src/store/store.ts";
 import type { Hashes } from "../../src/store/value/hash.ts";
 import type { Lists } from "../../src/store/value/list.ts";
 import type { Strings } from "../../src/store/value/string.ts";
@@ -47,6 +47,7 @@ interface PublicStore extends
   readonly lists: PublicLists;
   readonly hashes: PublicHashes;
   readonly room: PublicRoom;
+  typeOf(entry: number): Pick<ValueType, "length">;
 }
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -294,10 +295,21 @@ export class ModelStore implements PublicStore {
     return this.#refer(entry);
   }
 
-  type(reference: number): EntryType {
+  type(reference: number): ValueTypeNumber {
     const { value } = this.#entry(reference);
     if (value instanceof Map) return EntryType.Hash;
     return Array.isArray(value) ? EntryType.List : EntryType.String;
+  }
+
+  typeOf(reference: number): Pick<ValueType, "length"> {
+    switch (this.type(reference)) {
+      case EntryType.String:
+        return this.strings;
+      case EntryType.List:
+        return this.lists;
+      case EntryType.Hash:
+        return this.hashes;
+    }
   }
 
   deadline(reference: number): number {

@@ -190,7 +190,7 @@ export class StoreChanger {
         return this.#changeString(name, entry);
       case EntryType.List:
         return this.#changeList(name, entry);
-      default:
+      case EntryType.Hash:
         return this.#changeHash(name, entry);
     }
   }

@@ -91,7 +91,7 @@ export class StoreReader {
         for (let more = store.lists.seek(entry, 0); more; more = store.lists.next()) list.push(this.element());
         return list;
       }
-      default: {
+      case EntryType.Hash: {
         const hash = new Map<string, string>();
         for (let more = store.hashes.first(entry); more; more = store.hashes.next()) {
           hash.set(this.field(), this.fieldValue());

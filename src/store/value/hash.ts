@@ -146,7 +146,7 @@ export class Hashes implements ValueType {
     const words = this.#words;
     const meta = words[entry * 2 + 3]!;
     this.#epoch = meta & FLAG_EPOCH;
-    if (kindOf(meta) === KIND_HASH_PACKED) {
+    if (meta >>> 27 === KIND_HASH_PACKED) {
       const bytes = this.#bytes;
       const base = entry * 8 + HEADER_BYTES[meta >>> 24]! + (meta & 0xffff);
       const at = findPackedField(bytes, base, base + words[entry * 2 + 4]!, field, fieldStart, fieldLength);
@@ -359,7 +359,7 @@ export class Hashes implements ValueType {
   find(entry: number, field: Uint8Array, start: number, length: number): boolean {
     const words = this.#words;
     const meta = words[entry * 2 + 3]!;
-    if (kindOf(meta) !== KIND_HASH_PACKED) {
+    if (meta >>> 27 !== KIND_HASH_PACKED) {
       this.#field = this.#findLarge(entry, field, start, length);
       return this.#field !== 0;
     }
@@ -530,6 +530,11 @@ export class Hashes implements ValueType {
   }
 
   // These are the methods of every type of value.
+
+  /** Returns Redis's name for a packed hash or for a table. */
+  encoding(entry: number): string {
+    return this.isLarge(entry) ? "hashtable" : "listpack";
+  }
 
   /** Returns the entry: a hash takes the same room with any key. */
   renamed(entry: number): number {

@@ -421,7 +421,7 @@ export class Lists implements ValueType {
     const words = this.#words;
     const meta = words[entry * 2 + 3]!;
     const body = entry * 2 + bodyWord(meta);
-    if (kindOf(meta) === KIND_LIST_PACKED) {
+    if (meta >>> 27 === KIND_LIST_PACKED) {
       const count = words[body]!;
       if (index < 0) index += count;
       if (index < 0 || index >= count) return false;
@@ -556,6 +556,11 @@ export class Lists implements ValueType {
   }
 
   // These are the methods of every type of value.
+
+  /** Returns Redis's name for a list of packed nodes. */
+  encoding(): string {
+    return "quicklist";
+  }
 
   /** Returns the entry: a list takes the same room with any key. */
   renamed(entry: number): number {

@@ -13,7 +13,7 @@
  * @module
  */
 
-import { copyViewed } from "../../bytes.ts";
+import { copyViewed, parseInteger64 } from "../../bytes.ts";
 import { assert } from "../../errors.ts";
 import type { Arena } from "../arena.ts";
 import {
@@ -28,6 +28,7 @@ import {
   KIND_STRING_SHORT,
   kindOf,
   SHORT_MAX_BYTES,
+  shortLengthOf,
   topOf,
   TRAIT_INLINE,
   TRAITS,
@@ -41,6 +42,11 @@ import type { ValueType } from "./value_type.ts";
 
 const SHORT_HEADER_BYTES = HEADER_BYTES[topOf(KIND_STRING_SHORT, 0)]!;
 const STRING_HEADER_BYTES = HEADER_BYTES[topOf(KIND_STRING, 0)]!;
+
+/** The longest string that Redis stores in one block with its header, in bytes. */
+const EMBEDDED_MAX_BYTES = 44;
+/** The longest integer of 64 bits in decimal, in bytes. */
+const INTEGER64_TEXT_MAX_BYTES = 20;
 
 /** The number of zero bytes that are appended at a time when a string is written to far beyond its end. */
 const GAP_PIECE_BYTES = 2 ** 20;
@@ -74,7 +80,8 @@ export class Strings implements ValueType {
 
   /** Returns the length of a string in bytes. */
   length(entry: number): number {
-    return this.#entries.valueLength(entry);
+    const meta = this.#words[entry * 2 + 3]!;
+    return meta >>> 27 === KIND_STRING_SHORT ? shortLengthOf(meta) : this.#words[entry * 2 + 4]!;
   }
 
   /**
@@ -84,7 +91,7 @@ export class Strings implements ValueType {
    */
   copy(entry: number, from: number, target: Uint8Array, at: number, length: number, view?: DataView): void {
     const meta = this.#words[entry * 2 + 3]!;
-    if (traitsOf(meta) & TRAIT_INLINE) {
+    if (meta >>> 27 !== KIND_STRING_BLOB) {
       const start = entry * 8 + HEADER_BYTES[meta >>> 24]! + (meta & 0xffff) + from;
       copyViewed(this.#bytes, this.#view, start, target, view, at, length);
     } else {
@@ -121,7 +128,7 @@ export class Strings implements ValueType {
       const meta = words[entry * 2 + 3]!;
       // Most writes replace a short string with one of about the same size.
       if (
-        kindOf(meta) === KIND_STRING_SHORT && deadlineMs === 0 && valueLength <= SHORT_MAX_BYTES &&
+        meta >>> 27 === KIND_STRING_SHORT && deadlineMs === 0 && valueLength <= SHORT_MAX_BYTES &&
         this.#arena.fits(entry, SHORT_HEADER_BYTES + keyLength + valueLength)
       ) {
         words[entry * 2 + 3] = withShortLength(meta, valueLength);
@@ -129,7 +136,7 @@ export class Strings implements ValueType {
         copyViewed(value, view, valueStart, this.#bytes, this.#view, at, valueLength);
         return entry;
       }
-      if (TYPES[kindOf(meta)] === EntryType.String) {
+      if (TYPES[meta >>> 27] === EntryType.String) {
         if (keyspace.deadline(entry) !== deadlineMs) entry = this.#entries.setDeadline(entry, deadlineMs);
         return this.#replace(entry, value, valueStart, valueLength);
       }
@@ -163,7 +170,7 @@ export class Strings implements ValueType {
   #append(entry: number, source: Uint8Array, start: number, length: number): number {
     const entries = this.#entries;
     const meta = this.#words[entry * 2 + 3]!;
-    const old = entries.valueLength(entry);
+    const old = this.length(entry);
     const kind = kindFor((meta & FLAG_DEADLINE) !== 0, keyLengthOf(meta), old + length);
     if (kindOf(meta) === KIND_STRING_BLOB || kind === kindOf(meta)) {
       return entries.appendValue(entry, source, start, length);
@@ -192,6 +199,16 @@ export class Strings implements ValueType {
   }
 
   // These are the methods of every type of value.
+
+  /** Returns what Redis would do with the value: integers are numbers there, and short strings are in one block. */
+  encoding(entry: number): string {
+    const length = this.length(entry);
+    if (length > EMBEDDED_MAX_BYTES) return "raw";
+    if (length > INTEGER64_TEXT_MAX_BYTES) return "embstr";
+    const text = new Uint8Array(length);
+    this.copy(entry, 0, text, 0, length);
+    return parseInteger64(text, 0, length) === undefined ? "embstr" : "int";
+  }
 
   /** Moves the value into or out of its entry if a string of its length with such a key has it there. */
   renamed(entry: number): number {

@@ -8,10 +8,16 @@
  * @module
  */
 
-import type { EntryType, Kind } from "../block.ts";
+import { EntryType } from "../block.ts";
+import type { Kind, ValueTypeNumber } from "../block.ts";
 
-/** A type of value that a key can have. */
-export type ValueTypeNumber = Exclude<EntryType, typeof EntryType.None>;
+/** The name of each type, as `type` shows it. */
+export const TYPE_NAMES = {
+  [EntryType.None]: "none",
+  [EntryType.String]: "string",
+  [EntryType.List]: "list",
+  [EntryType.Hash]: "hash",
+} satisfies Record<EntryType, string>;
 
 /** The types of value of one store, by their numbers. */
 export type ValueTypes = Readonly<Record<ValueTypeNumber, ValueType>>;
@@ -20,6 +26,8 @@ export type ValueTypes = Readonly<Record<ValueTypeNumber, ValueType>>;
 export interface ValueType {
   /** Returns the length of the value: bytes of a string, elements of a list, fields of a hash. */
   length(entry: number): number;
+  /** Returns the name that Redis has for the way in which the value is stored. */
+  encoding(entry: number): string;
   /**
    * Adapts the entry after it was renamed: the room that its key leaves to the value may have changed. Needs the room
    * of a small command.
