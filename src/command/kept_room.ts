@@ -15,7 +15,7 @@ import type { Request } from "../wire/request.ts";
 import type { Steps } from "./context.ts";
 
 /**
- * Makes room in steps, like `Store.makeRoom`, which does it in one.
+ * Makes room in steps, like `Room.make`, which does it in one.
  *
  * @throws {StoreFullError} when there is not enough room
  */

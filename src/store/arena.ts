@@ -209,7 +209,7 @@ export class Arena {
 
   /**
    * Allocates a block of at least `size` bytes (1 to `PAGE_BYTES`). Its content is undefined: the caller immediately
-   * sets word 3 to a kind. There must be room: `Store.makeRoom` ensures it.
+   * sets word 3 to a kind. There must be room: `Room.make` ensures it.
    */
   allocate(size: number): number {
     assert(size <= PAGE_BYTES, "a block exceeds its page");

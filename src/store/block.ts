@@ -105,7 +105,7 @@ export const SHORT_MAX_BYTES = 255;
 
 /** The flag in word 3 of an entry that has a deadline. */
 export const FLAG_DEADLINE = 0x01000000;
-/** The flag in word 3 of an entry that was removed from the table and waits to be freed (store.ts). */
+/** The flag in word 3 of an entry that was removed from the table and waits to be freed (keyspace.ts). */
 export const FLAG_DETACHED = 0x02000000;
 /**
  * The epoch bit in word 3 of an entry or a field: the epoch of the last snapshot that captured it (snapshot_cursor.ts).

@@ -3,9 +3,9 @@
  * and through commands.
  *
  * It is stricter than the real store about its callers. A reference ends with the next write to its key and with
- * `makeRoom`, and the cursor with any write. Using either after that throws, where the real store might happen to work.
- * Memory is not modelled: `makeRoom` evicts nothing, and refuses everything when {@linkcode ModelStore.full} is set. A
- * test that knows how many keys the real store has evicted calls {@linkcode ModelStore.evict}.
+ * `room.make`, and the cursor with any write. Using either after that throws, where the real store might happen to
+ * work. Memory is not modelled: `room.make` evicts nothing, and refuses everything when {@linkcode ModelStore.full} is
+ * set. A test that knows how many keys the real store has evicted calls {@linkcode ModelStore.evict}.
  *
  * @module
  */
@@ -129,7 +129,7 @@ function isSameValue(a: ModelEntry["value"], b: ModelEntry["value"]): boolean {
 
 /** A store whose correctness is obvious. */
 export class ModelStore implements PublicStore {
-  /** Whether `makeRoom` refuses. */
+  /** Whether `room.make` refuses. */
   full = false;
   touches = true;
   changes = 0;
