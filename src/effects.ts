@@ -328,6 +328,17 @@ export class Effect {
     this.isAsked = true;
   }
 
+  /** Becomes equal to another effect. */
+  copyFrom(other: Effect): void {
+    Object.assign(this, other);
+  }
+
+  /** Drops the bytes that a caller has lent. */
+  release(): void {
+    this.field = this.value = NO_BYTES;
+    this.valueView = undefined;
+  }
+
   setKey(bytes: Uint8Array, start: number, length: number, view?: DataView): void {
     this.key = bytes;
     this.keyStart = start;
@@ -347,6 +358,30 @@ export class Effect {
     this.valueLength = length;
     this.valueView = view;
   }
+}
+
+/**
+ * A writer of records, as types of value use it to capture a value (log/record_writer.ts). It writes a whole record, or
+ * all of it but the value, or part after part. The caller copies bytes to `buffer`, at the positions that the methods
+ * return. It may be another buffer after each call.
+ */
+export interface EffectWriter {
+  readonly buffer: Uint8Array;
+  /** Writes an effect with one part. */
+  write(effect: Effect): void;
+  /** Writes an effect without the `valueLength` bytes of its value, and returns where the caller copies them to. */
+  writeRoom(effect: Effect): number;
+  /** Begins an effect with several parts: writes the items before them. */
+  beginParts(effect: Effect): void;
+  /** Writes an item of a part without its bytes, and returns where the caller copies them to. */
+  room(length: number): number;
+  /** Ends an effect with several parts. */
+  finish(): void;
+}
+
+/** Reports a bug: a type of value got an effect of another type. The compiler lets no call pass that can happen. */
+export function assertNoEffect(name: never): never {
+  assert(false, `the effect ${name} belongs to another type of value`);
 }
 
 function item(name: string, slot: Slot, max: number): EffectItem {

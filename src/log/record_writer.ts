@@ -8,7 +8,7 @@
  */
 
 import { copyBytes, copyViewed, enlarge, write32 } from "../bytes.ts";
-import { type Effect, type EffectRow, EFFECTS, Slot } from "../effects.ts";
+import { type Effect, type EffectRow, EFFECTS, type EffectWriter, Slot } from "../effects.ts";
 import { LOG_BUFFER_KEEP_MAX_BYTES } from "../limits.ts";
 import { Form, HEADER_MAX_BYTES, writeBinHeader, writeInteger } from "../wire/native/message_pack.ts";
 import { BLOCK_HEADER_BYTES } from "./block.ts";
@@ -30,7 +30,7 @@ const HEAD_HASH_SET = ARRAY + EFFECTS.hashSet.itemsCount;
 const INITIAL_BYTES = 4096;
 
 /** A buffer of records. */
-export class RecordWriter {
+export class RecordWriter implements EffectWriter {
   /** The buffer with the records in `[BLOCK_HEADER_BYTES, length)`. It is replaced when it grows. */
   buffer: Uint8Array<ArrayBuffer>;
   length = BLOCK_HEADER_BYTES;

@@ -42,6 +42,7 @@ import { systemFiles } from "../log/system_files.ts";
 import type { Store } from "../store/store.ts";
 import { BackupFolder } from "./backup_folder.ts";
 import { ChangeRecorder } from "./change_recorder.ts";
+import { LogRecorder } from "./log_recorder.ts";
 import { damagedPath, load, type Loaded, type Loading, type LoadOptions } from "./loading.ts";
 import { SnapshotScan } from "./snapshot_scan.ts";
 
@@ -156,6 +157,7 @@ export class Persistence {
     options: PersistenceOptions,
     folder: DataFolder | undefined,
     recorder: ChangeRecorder,
+    log: AppendLog | undefined,
     { read, loaded }: Loading,
   ) {
     this.#store = store;
@@ -169,7 +171,7 @@ export class Persistence {
       this.#backups = new BackupFolder(this.#files, backupFolder, options.backupFolder === undefined);
     }
     this.#recorder = recorder;
-    this.log = recorder.log;
+    this.log = log;
     this.loaded = loaded;
     this.#last = read?.snapshot;
     // Only the time of day says how long before the start the snapshot was taken.
@@ -190,17 +192,18 @@ export class Persistence {
     const folder = path === undefined ? undefined : await DataFolder.open(files, path);
     try {
       const loading = await load(store, options, files, folder, now());
-      const recorder = new ChangeRecorder(store);
-      recorder.log = folder && openLog(folder, options, loading);
+      const recorder = new ChangeRecorder();
+      const log = folder && openLog(folder, options, loading);
+      if (log !== undefined) recorder.attach(new LogRecorder(log, store));
       store.journal = recorder;
       // Time must not go back: keys that had expired when the log was last written stay expired.
-      const expired = expireAll(store, recorder.log, Math.max(now(), loading.read?.lastMs ?? 0));
+      const expired = expireAll(store, log, Math.max(now(), loading.read?.lastMs ?? 0));
       store.nowMs = now();
       const loaded = loading.loaded && { ...loading.loaded, keys: store.size, expired };
-      const persistence = new Persistence(store, options, folder, recorder, { ...loading, loaded });
+      const persistence = new Persistence(store, options, folder, recorder, log, { ...loading, loaded });
       if (folder !== undefined && loading.isAltered) await persistence.#replace(loading.damaged);
-      if (recorder.log !== undefined) {
-        await recorder.log.begin();
+      if (log !== undefined) {
+        await log.begin();
         persistence.#timer = setInterval(() => persistence.#checkAndTick(), PLACE_LOOK_INTERVAL_MS);
       }
       return persistence;
@@ -430,8 +433,8 @@ export class Persistence {
       idleTurns: 0,
     };
     this.#saving = saving;
-    this.#recorder.snapshot = writer;
     const scan = new SnapshotScan(store, writer);
+    this.#recorder.attach(scan);
     try {
       while (!this.#captureSlice(scan, saving, hurries)) {
         const gapMs = hurries || saving.idleTurns > SNAPSHOT_IDLE_SLICES_COUNT ? 0 : SNAPSHOT_GAP_MS;
@@ -445,7 +448,7 @@ export class Persistence {
       // end of the last group and this loop, and one of them may have begun another group.
       while (this.log !== undefined && this.log.openGroups > 0) await this.log.groupsClosed();
       // Nothing can change from here to the next `await`.
-      this.#recorder.snapshot = undefined;
+      this.#recorder.detach(scan);
       const batch = this.log?.mark() ?? 0;
       mark?.();
       const finished = writer.finish(store.size, batch);
@@ -456,7 +459,7 @@ export class Persistence {
       }
       return await finished;
     } finally {
-      this.#recorder.snapshot = undefined;
+      this.#recorder.detach(scan);
       this.log?.endMarking();
     }
   }

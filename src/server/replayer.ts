@@ -12,12 +12,12 @@
  */
 
 import { equalBytes } from "../bytes.ts";
-import { type Effect, type EffectName, type EffectNameOf, Slot } from "../effects.ts";
-import { ProtocolError } from "../errors.ts";
+import { type Effect, type EffectNameOf, type EffectRow, Slot } from "../effects.ts";
+import { assert, ProtocolError } from "../errors.ts";
 import { SNAPSHOT_PART_BYTES, SNAPSHOT_PART_ITEMS } from "../limits.ts";
 import type { RecordTarget } from "../log/record.ts";
-import { EntryType } from "../store/store.ts";
-import type { Store } from "../store/store.ts";
+import type { EntryType, Store } from "../store/store.ts";
+import { MISSING, TYPE_NAMES, type ValueType } from "../store/value/value_type.ts";
 
 /** The bytes, and the items of a list or hash, for which room is made at a time. */
 const ROOM_BYTES = 4000;
@@ -26,14 +26,14 @@ const ROOM_ITEMS = 8;
 /** Stands for an entry when an effect is skipped. */
 const SKIPPED = -1;
 
-const TYPES = { string: EntryType.String, list: EntryType.List, hash: EntryType.Hash } as const;
-
 /** A receiver of records that applies them to a store. */
 export class Replayer implements RecordTarget {
   /** The number of keys that a repair has dropped, since records on them were missing. */
   dropped = 0;
   readonly #store: Store;
   readonly #isRepair: boolean;
+  /** The types of value, by the names that effects have for them. */
+  readonly #types: Readonly<Record<string, ValueType>>;
   /** The entry to which the next part of an effect applies, 0 for an absent key, or SKIPPED. */
   #entry = 0;
   /** In a repair: the key of the last record that adds to a value, and the number and bytes of its items so far. */
@@ -50,6 +50,8 @@ export class Replayer implements RecordTarget {
   constructor(store: Store, isRepair = false) {
     this.#store = store;
     this.#isRepair = isRepair;
+    const types = Object.entries(store.types);
+    this.#types = Object.fromEntries(types.map(([number, type]) => [TYPE_NAMES[Number(number) as EntryType], type]));
   }
 
   apply(effect: Effect): void {
@@ -67,7 +69,7 @@ export class Replayer implements RecordTarget {
     const entry = this.#entryOf(effect);
     if (entry < 0) return;
     if (this.#isRepair && row.creates && (row.slots & Slot.BEFORE) !== 0) this.#notePart(effect);
-    this.#expect(this.#change(effect, entry) >= 0);
+    this.#expect(this.#typeOf(row).apply(effect, entry) !== MISSING);
   }
 
   /** Applies one part of an effect that can have several, after making room for it. */
@@ -80,8 +82,8 @@ export class Replayer implements RecordTarget {
     if (this.#entry < 0) return;
     this.#makeRoom(effect);
     if (this.#entry < 0) return;
-    this.#entry = this.#change(effect, this.#entry);
-    this.#expect(this.#entry >= 0);
+    this.#entry = this.#typeOf(effect.row).apply(effect, this.#entry);
+    this.#expect(this.#entry !== MISSING);
   }
 
   /** Applies an effect that does not depend on the type of value. */
@@ -111,83 +113,6 @@ export class Replayer implements RecordTarget {
         return;
       default:
         name satisfies never;
-    }
-  }
-
-  /**
-   * Applies an effect to the value of an entry, or creates its key for entry 0. Returns the entry afterwards, 0 when
-   * its key was removed, or -1 when the effect names something that the value does not have.
-   */
-  #change(effect: Effect, entry: number): number {
-    const store = this.#store;
-    const { key, keyStart, keyLength, before, index, count, field, fieldStart, fieldLength } = effect;
-    const { value, valueStart, valueLength } = effect;
-    const name = effect.row.name as Exclude<EffectName, EffectNameOf<"keyspace">>;
-    switch (name) {
-      case "setString":
-        return store.strings.set(
-          key,
-          keyStart,
-          keyLength,
-          entry,
-          value,
-          valueStart,
-          valueLength,
-          effect.deadlineMs,
-        );
-      case "appendString":
-        if (entry !== 0) return store.strings.append(entry, value, valueStart, valueLength);
-        return store.strings.set(key, keyStart, keyLength, 0, value, valueStart, valueLength, 0);
-      case "overwriteString":
-        return store.strings.overwrite(entry, index, value, valueStart, valueLength);
-      case "listPushTail":
-      case "listPushHead":
-        return store.lists.push(
-          key,
-          keyStart,
-          keyLength,
-          entry,
-          name === "listPushHead",
-          value,
-          valueStart,
-          valueLength,
-        );
-      case "listRemove":
-        if (count === 0 || index + count > before) return -1;
-        if (count === 1 && (index === 0 || index === before - 1)) return store.lists.pop(entry, index === 0);
-        return store.lists.remove(entry, index, count);
-      case "listSet":
-        if (index >= before) return -1;
-        return store.lists.set(entry, index, value, valueStart, valueLength);
-      case "listInsert":
-        if (index > before) return -1;
-        return store.lists.insert(entry, index, value, valueStart, valueLength);
-      case "listRemoveEqual": {
-        const left = store.lists.removeEqual(entry, effect.tail === 1, count, value, valueStart, valueLength);
-        return (left === 0 ? 0 : store.lists.length(left)) === before - count ? left : -1;
-      }
-      case "hashSet":
-        return store.hashes.set(
-          key,
-          keyStart,
-          keyLength,
-          entry,
-          field,
-          fieldStart,
-          fieldLength,
-          value,
-          valueStart,
-          valueLength,
-        );
-      case "hashRemove": {
-        const left = store.hashes.remove(entry, field, fieldStart, fieldLength);
-        return store.hashes.removed ? left : -1;
-      }
-      case "setAdd":
-      case "setRemove":
-        throw new ProtocolError("Cannot apply a record: there are no sets yet");
-      default:
-        return name satisfies never;
     }
   }
 
@@ -267,9 +192,9 @@ export class Replayer implements RecordTarget {
       if (!canCreate) this.#isAbsent();
       return canCreate ? 0 : SKIPPED;
     }
-    const type = TYPES[row.subject as keyof typeof TYPES];
-    const isOfType = store.type(entry) === type;
-    const length = isOfType ? this.#length(entry, type) : 0;
+    const type = this.#typeOf(row);
+    const isOfType = store.typeOf(entry) === type;
+    const length = isOfType ? type.length(entry) : 0;
     // An empty string exists, but has the length of an absent one.
     if (isOfType && length === before) return entry;
     if (!this.#isRepair) {
@@ -292,10 +217,11 @@ export class Replayer implements RecordTarget {
     return false;
   }
 
-  #length(entry: number, type: EntryType): number {
-    const store = this.#store;
-    if (type === EntryType.String) return store.strings.length(entry);
-    return type === EntryType.List ? store.lists.length(entry) : store.hashes.length(entry);
+  /** Returns the type of the values that an effect changes. */
+  #typeOf({ subject }: EffectRow): ValueType {
+    const type = this.#types[subject];
+    assert(type !== undefined, `there is no type ${subject}`);
+    return type;
   }
 
   #expectAbsent(bytes: Uint8Array, key: number, length: number): void {

@@ -1,191 +1,183 @@
 /**
  * Writes all keys to a snapshot, a few at a time, from the least to the most recently used one, so that loading them in
- * this order restores the order of use. Commands run between two steps; change_recorder.ts records what they change.
+ * this order restores the order of use. Commands run between two steps, and their effects arrive here as well:
+ *
+ * ```text
+ * effect on a captured key, or on a new one   the same record
+ *        on a key not captured yet            nothing; it is captured later, with the change
+ *        on the partial value                 what the effect does to the part up to `capturedTo`
+ * ```
+ *
+ * `capturedTo` is the size of the part of the partial value that the snapshot has. When the snapshot's records are
+ * replayed, it is the length of the value at that point. How a value is captured, and what an effect does to a part of
+ * it, depends on its type (`ValueType.capture`, `capturePart` and `changesPart`).
  *
  * @module
  */
 
-import { Effect, type EffectRow, EFFECTS } from "../effects.ts";
-import { SNAPSHOT_PART_BYTES, SNAPSHOT_PART_ITEMS } from "../limits.ts";
+import { Effect, EFFECTS } from "../effects.ts";
+import { SNAPSHOT_PART_ITEMS } from "../limits.ts";
 import type { RecordWriter } from "../log/record_writer.ts";
 import type { SnapshotWriter } from "../log/snapshot.ts";
+import type { Journal } from "../store/journal.ts";
 import type { SnapshotCursor } from "../store/snapshot_cursor.ts";
-import { EntryType } from "../store/store.ts";
 import type { Store } from "../store/store.ts";
 
 /** The number of keys that are visited in one step. */
 const STEP_KEYS = 16;
 
-/** A scan of the store for one snapshot, which must have begun. */
-export class SnapshotScan {
+/** A scan of the store for one snapshot. It must be attached to the store's journal from its creation on. */
+export class SnapshotScan implements Journal {
   /** The number of keys captured so far, including the partial one. */
   keys = 0;
   readonly #store: Store;
   readonly #cursor: SnapshotCursor;
-  readonly #memory: Uint8Array;
   readonly #snapshot: SnapshotWriter;
   readonly #records: RecordWriter;
+  /** The effect on the part of the partial value. */
   readonly #effect = new Effect();
 
+  /** Begins a snapshot of all keys that exist now. */
   constructor(store: Store, snapshot: SnapshotWriter) {
     this.#store = store;
     this.#cursor = store.snapshotCursor;
-    this.#memory = store.memory;
     this.#snapshot = snapshot;
     this.#records = snapshot.records;
+    this.#cursor.begin();
   }
 
   /**
    * Captures a few keys, or a part of a large value, which takes about 10 µs. Returns whether all keys are captured.
    */
   step(): boolean {
+    const cursor = this.#cursor;
     for (let i = 0; i < STEP_KEYS; i++) {
-      if (this.#cursor.partial !== 0) {
-        this.#capturePart();
-        this.#cursor.visited += SNAPSHOT_PART_ITEMS;
+      const { partial } = cursor;
+      if (partial !== 0) {
+        this.#store.typeOf(partial).capturePart(partial, this.#records);
+        cursor.visited += SNAPSHOT_PART_ITEMS;
         this.#snapshot.cut();
         return false;
       }
-      const entry = this.#cursor.next(STEP_KEYS);
+      const entry = cursor.next(STEP_KEYS);
       if (entry <= 0) return entry === 0;
-      this.#capture(entry);
+      this.keys++;
+      this.#store.typeOf(entry).capture(entry, this.#records);
       this.#snapshot.cut();
     }
     return false;
   }
 
-  #capture(entry: number): void {
-    const store = this.#store;
-    const type = store.type(entry);
-    this.keys++;
-    if (type === EntryType.String) {
-      const length = store.strings.length(entry);
-      if (length <= SNAPSHOT_PART_BYTES) this.#captureString(entry, length);
-      else this.#cursor.partial = entry;
-    } else if (type === EntryType.List) {
-      if (store.isPacked(entry)) {
-        this.#captureElements(entry, 0);
-        this.#captureDeadline(entry);
-      } else {
-        this.#cursor.partial = entry;
-      }
-    } else if (store.hashes.isLarge(entry)) {
-      this.#cursor.beginHash(entry);
-    } else {
-      this.#capturePackedHash(entry);
-      this.#captureDeadline(entry);
+  record(effect: Effect): void {
+    const { entry } = effect;
+    if (entry !== 0 && !this.#cursor.isCaptured(entry)) return;
+    if (entry !== 0 && entry === this.#cursor.partial) {
+      this.#effect.copyFrom(effect);
+      this.#recordOnPart();
+      return;
     }
-  }
-
-  /** Captures the next part of the partial value, and closes the value after the last part. */
-  #capturePart(): void {
-    const store = this.#store;
-    const cursor = this.#cursor;
-    const entry = cursor.partial;
-    const type = store.type(entry);
-    let isDone: boolean;
-    if (type === EntryType.String) {
-      const length = store.strings.length(entry);
-      const part = Math.min(SNAPSHOT_PART_BYTES, length - cursor.capturedTo);
-      const effect = this.#begin(EFFECTS.appendString, entry, cursor.capturedTo);
-      effect.valueLength = part;
-      const at = this.#records.writeRoom(effect);
-      store.strings.copy(entry, cursor.capturedTo, this.#records.buffer, at, part);
-      cursor.capturedTo += part;
-      isDone = cursor.capturedTo >= length;
-    } else if (type === EntryType.List) {
-      cursor.capturedTo += this.#captureElements(entry, cursor.capturedTo);
-      isDone = cursor.capturedTo === store.lists.length(entry);
-    } else {
-      isDone = !this.#captureFields(entry);
-    }
-    if (!isDone) return;
-    cursor.endPartial();
-    this.#captureDeadline(entry);
-  }
-
-  #captureString(entry: number, length: number): void {
-    const store = this.#store;
-    const records = this.#records;
-    const effect = this.#begin(EFFECTS.setString, entry);
-    effect.deadlineMs = store.deadline(entry);
-    effect.valueLength = length;
-    const at = records.writeRoom(effect);
-    store.strings.copy(entry, 0, records.buffer, at, length);
-  }
-
-  /** Captures some elements from `index` on. Returns their number. */
-  #captureElements(entry: number, index: number): number {
-    const store = this.#store;
-    const records = this.#records;
-    let count = 0;
-    let bytes = 0;
-    for (let found = store.lists.seek(entry, index); found; found = store.lists.next()) {
-      if (count === SNAPSHOT_PART_ITEMS || bytes >= SNAPSHOT_PART_BYTES) break;
-      if (count === 0) records.beginParts(this.#begin(EFFECTS.listPushTail, entry, index));
-      const length = store.lists.elementLength();
-      const at = records.room(length);
-      store.lists.copyElement(records.buffer, at);
-      bytes += length;
-      count++;
-    }
-    if (count > 0) records.finish();
-    return count;
-  }
-
-  /** Captures some fields of the partial hash. Returns whether there may be more. */
-  #captureFields(entry: number): boolean {
-    const store = this.#store;
-    const cursor = this.#cursor;
-    let field = cursor.nextField();
-    if (field === 0) return false;
-    this.#records.beginParts(this.#begin(EFFECTS.hashSet, entry, cursor.capturedTo));
-    let bytes = 0;
-    for (let count = 1; field !== 0; count++) {
-      store.hashes.seekField(entry, field);
-      bytes += this.#addField();
-      cursor.capturedTo++;
-      if (count === SNAPSHOT_PART_ITEMS || bytes >= SNAPSHOT_PART_BYTES) break;
-      field = cursor.nextField();
-    }
-    this.#records.finish();
-    return field !== 0;
-  }
-
-  #capturePackedHash(entry: number): void {
-    const store = this.#store;
-    this.#records.beginParts(this.#begin(EFFECTS.hashSet, entry));
-    for (let found = store.hashes.first(entry); found; found = store.hashes.next()) this.#addField();
-    this.#records.finish();
-  }
-
-  /** Adds the field at the cursor. Returns the bytes of the field and its value. */
-  #addField(): number {
-    const store = this.#store;
-    const records = this.#records;
-    const [fieldLength, valueLength] = [store.hashes.fieldLength(), store.hashes.valueLength()];
-    const fieldAt = records.room(fieldLength);
-    store.hashes.copyField(records.buffer, fieldAt);
-    const valueAt = records.room(valueLength);
-    store.hashes.copyValue(records.buffer, valueAt);
-    return fieldLength + valueLength;
-  }
-
-  #captureDeadline(entry: number): void {
-    const deadlineMs = this.#store.deadline(entry);
-    if (deadlineMs === 0) return;
-    const effect = this.#begin(EFFECTS.setDeadline, entry);
-    effect.deadlineMs = deadlineMs;
     this.#records.write(effect);
+    this.#snapshot.cut();
   }
 
-  /** Begins an effect on the key of an entry, of whose value the snapshot has the length `before`. */
-  #begin(row: EffectRow, entry: number, before = 0): Effect {
+  setString(
+    entry: number,
+    key: Uint8Array,
+    keyStart: number,
+    keyLength: number,
+    deadlineMs: number,
+    value: Uint8Array,
+    valueStart: number,
+    valueLength: number,
+    view: DataView | undefined,
+  ): void {
+    if (entry !== 0) {
+      const store = this.#store;
+      if (entry === this.#cursor.partial) this.#cursor.endPartial();
+      // A string keeps its entry. A value of another type gets a new entry, which need not be captured again.
+      else if (store.typeOf(entry) === store.strings && !this.#cursor.isCaptured(entry)) return;
+    }
+    this.#records.setString(key, keyStart, keyLength, deadlineMs, value, valueStart, valueLength, view);
+    this.#snapshot.cut();
+  }
+
+  listPush(
+    entry: number,
+    before: number,
+    key: Uint8Array,
+    keyStart: number,
+    keyLength: number,
+    head: boolean,
+    element: Uint8Array,
+    start: number,
+    length: number,
+    view: DataView | undefined,
+  ): void {
+    if (entry !== 0 && !this.#cursor.isCaptured(entry)) return;
+    if (entry !== 0 && entry === this.#cursor.partial) {
+      const effect = this.#effect;
+      effect.begin(head ? EFFECTS.listPushHead : EFFECTS.listPushTail, entry);
+      effect.setKey(key, keyStart, keyLength);
+      effect.setValue(element, start, length);
+      this.#recordOnPart();
+      return;
+    }
+    this.#records.listPush(key, keyStart, keyLength, before, head, element, start, length, view);
+    this.#snapshot.cut();
+  }
+
+  hashSet(
+    entry: number,
+    before: number,
+    key: Uint8Array,
+    keyStart: number,
+    keyLength: number,
+    field: Uint8Array,
+    fieldStart: number,
+    fieldLength: number,
+    value: Uint8Array,
+    valueStart: number,
+    valueLength: number,
+    view: DataView | undefined,
+  ): void {
+    if (!this.#cursor.isCaptured(entry)) return;
+    if (entry === this.#cursor.partial) {
+      const effect = this.#effect;
+      effect.begin(EFFECTS.hashSet, entry);
+      effect.setKey(key, keyStart, keyLength);
+      effect.setField(field, fieldStart, fieldLength);
+      effect.setValue(value, valueStart, valueLength);
+      this.#recordOnPart();
+      return;
+    }
+    this.#records.hashSet(
+      key,
+      keyStart,
+      keyLength,
+      before,
+      field,
+      fieldStart,
+      fieldLength,
+      value,
+      valueStart,
+      valueLength,
+      view,
+    );
+    this.#snapshot.cut();
+  }
+
+  /** Records what `#effect`, which is on the partial value, does to the part that the snapshot has. */
+  #recordOnPart(): void {
     const effect = this.#effect;
-    const store = this.#store;
-    effect.begin(row, entry);
-    effect.setKey(this.#memory, store.keyStart(entry), store.keyLength(entry));
-    effect.before = before;
-    return effect;
+    const { capturedTo } = this.#cursor;
+    effect.before = capturedTo;
+    const { row, entry } = effect;
+    const isChange = row.subject === "keyspace"
+      // The snapshot may not have the key yet. The deadline, and a copy, are captured later.
+      ? (row === EFFECTS.remove || row === EFFECTS.rename) && capturedTo > 0
+      : this.#store.typeOf(entry).changesPart(effect);
+    if (isChange) this.#records.write(effect);
+    effect.release();
+    this.#snapshot.cut();
   }
 }

@@ -1,21 +1,27 @@
 /**
- * The receiver of each change of a store: the source of the log and of the snapshot being taken.
+ * The receiver of each change of a store, as an effect (effects.ts): the source of the log and of the snapshot being
+ * taken.
  *
- * Everything that changes data calls one of these methods: commands, evictions, and expiries. Each call is an effect:
- * applied to the same store, it always has the same result, regardless of time, memory and chance. What follows from a
- * change by itself is not reported again (removing the last element of a list removes its key as well).
+ * Everything that changes data reports it: commands, evictions, and expiries. What follows from a change by itself is
+ * not reported again (removing the last element of a list removes its key as well).
  *
  * @module
  */
 
+import type { Effect } from "../effects.ts";
+
 /**
- * A receiver of effects. All bytes are borrowed until return. `entry` is the key's entry before the change, 0 for an
- * absent key. Each method is called before the change, unless it says otherwise.
+ * A receiver of effects. `entry` is the key's entry, 0 for an absent key, and `before` is the length of its value
+ * before the effect. The call may come before or after the change of the value, as its type prefers. All bytes, and the
+ * effect itself, are borrowed until return. The receiver changes neither the store nor the effect.
+ *
+ * The three most frequent effects have their own methods, without an object. `view` is a view of the value's bytes, if
+ * there is one.
  */
 export interface Journal {
-  /**
-   * Reports that the key becomes a string, regardless of its type before. `view` is a view of `value`, if there is one.
-   */
+  /** Receives any effect but those that have their own method. */
+  record(effect: Effect): void;
+  /** Receives `setString`. The entry may be of any type. */
   setString(
     entry: number,
     key: Uint8Array,
@@ -27,61 +33,26 @@ export interface Journal {
     valueLength: number,
     view: DataView | undefined,
   ): void;
-  appendString(entry: number, source: Uint8Array, start: number, length: number): void;
-  overwriteString(entry: number, from: number, source: Uint8Array, start: number, length: number): void;
-  setDeadline(entry: number, deadlineMs: number): void;
-  /**
-   * Reports that the key is removed. `asked` is whether a command removes it; otherwise it has expired or is evicted.
-   */
-  remove(entry: number, asked: boolean): void;
-  /** Reports that all keys are removed. */
-  clear(): void;
-  rename(entry: number, key: Uint8Array, start: number, length: number): void;
-  copy(entry: number, key: Uint8Array, start: number, length: number): void;
+  /** Receives `listPushHead` or `listPushTail`, with one element. */
   listPush(
     entry: number,
+    before: number,
     key: Uint8Array,
     keyStart: number,
     keyLength: number,
     head: boolean,
-    source: Uint8Array,
+    element: Uint8Array,
     start: number,
     length: number,
     view: DataView | undefined,
   ): void;
-  listSet(entry: number, index: number, source: Uint8Array, start: number, length: number): void;
-  listInsert(entry: number, index: number, source: Uint8Array, start: number, length: number): void;
-  /** Reports that elements `[index, index + count)` are removed. */
-  listRemove(entry: number, index: number, count: number): void;
-  /**
-   * Reports that up to `most` elements that equal these bytes are about to be removed; `listRemovedEqual` follows with
-   * their number.
-   */
-  listRemoveEqual(
-    entry: number,
-    fromTail: boolean,
-    most: number,
-    other: Uint8Array,
-    start: number,
-    length: number,
-  ): void;
-  /** Reports, after the change, that `count` elements were removed from a list that had `before`. */
-  listRemovedEqual(
-    entry: number,
-    before: number,
-    fromTail: boolean,
-    count: number,
-    other: Uint8Array,
-    start: number,
-    length: number,
-  ): void;
-  /**
-   * Reports, after the change, that a field was set. `entry` is the hash, which had `before` fields: 0 when it was
-   * absent.
-   */
+  /** Receives `hashSet`, with one field. A hash that was absent has its entry already. */
   hashSet(
     entry: number,
     before: number,
+    key: Uint8Array,
+    keyStart: number,
+    keyLength: number,
     field: Uint8Array,
     fieldStart: number,
     fieldLength: number,
@@ -90,8 +61,4 @@ export interface Journal {
     valueLength: number,
     view: DataView | undefined,
   ): void;
-  /**
-   * Reports, after the change, that a field was removed from a hash that had `before`. The hash still has its entry.
-   */
-  hashRemove(entry: number, before: number, field: Uint8Array, start: number, length: number): void;
 }

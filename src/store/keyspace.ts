@@ -13,6 +13,7 @@
  */
 
 import { copyBytes } from "../bytes.ts";
+import { Effect, type EffectRow, EFFECTS, type EffectWriter } from "../effects.ts";
 import { assert } from "../errors.ts";
 import { FREED_AT_ONCE_MAX_COUNT, PREFETCH_KEYS_MIN_COUNT, PREFETCH_MAX_COUNT } from "../limits.ts";
 import {
@@ -78,6 +79,7 @@ export abstract class Keyspace {
   readonly #recency: RecencyList;
   readonly #prefetcher: Prefetcher;
   readonly #random = new RandomStream();
+  readonly #effect = new Effect();
 
   constructor(entries: Entries) {
     this.#entries = entries;
@@ -178,9 +180,51 @@ export abstract class Keyspace {
 
   readonly #expire = (entry: number): void => {
     this.expiredKeys++;
-    this.journal?.remove(entry, false);
+    this.reportRemoval(entry, false);
     this.drop(entry);
   };
+
+  /**
+   * Begins an effect on the key of an entry. It is the same object each time. The caller fills the slots of the row's
+   * other items, and passes it to {@linkcode report}, or to the writer of a snapshot.
+   *
+   * @param before the length of the value before the effect
+   */
+  effect(row: EffectRow, entry: number, before = 0): Effect {
+    const effect = this.#effect;
+    effect.begin(row, entry);
+    effect.setKey(this.#bytes, this.keyStart(entry), this.keyLength(entry), this.#entries.arena.view);
+    effect.before = before;
+    return effect;
+  }
+
+  /** Reports an effect to the journal. */
+  report(effect: Effect): void {
+    this.journal?.record(effect);
+    effect.release();
+  }
+
+  /**
+   * Reports that a key is removed. The caller then removes it with {@linkcode drop}.
+   *
+   * @param isAsked whether a command removes it; otherwise it has expired or is evicted
+   */
+  reportRemoval(entry: number, isAsked: boolean): void {
+    if (this.journal === undefined) return;
+    const effect = this.effect(EFFECTS.remove, entry);
+    effect.isAsked = isAsked;
+    this.report(effect);
+  }
+
+  /** Ends capturing a value for a snapshot: no value is partial any more. Writes the deadline of its key. */
+  endCapture(entry: number, writer: EffectWriter): void {
+    this.#entries.cursor.endPartial();
+    const deadlineMs = this.deadline(entry);
+    if (deadlineMs === 0) return;
+    const effect = this.effect(EFFECTS.setDeadline, entry);
+    effect.deadlineMs = deadlineMs;
+    writer.write(effect);
+  }
 
   /** Returns whether a long command holds this key ({@linkcode HeldKeys}). */
   isHeld(entry: number): boolean {
@@ -223,13 +267,17 @@ export abstract class Keyspace {
   /** Sets when a key expires; 0: never, which needs no room. Returns its reference from now on. */
   setDeadline(entry: number, deadlineMs: number): number {
     this.changes++;
-    this.journal?.setDeadline(entry, deadlineMs);
+    if (this.journal !== undefined) {
+      const effect = this.effect(EFFECTS.setDeadline, entry);
+      effect.deadlineMs = deadlineMs;
+      this.report(effect);
+    }
     return this.#entries.setDeadline(entry, deadlineMs);
   }
 
   /** Removes a key. A large value is freed later, in steps. */
   remove(entry: number): void {
-    this.journal?.remove(entry, true);
+    this.reportRemoval(entry, true);
     this.drop(entry);
   }
 
@@ -269,7 +317,8 @@ export abstract class Keyspace {
   /** Removes all keys. */
   clear(): void {
     this.changes++;
-    this.journal?.clear();
+    this.#effect.begin(EFFECTS.clear);
+    this.report(this.#effect);
     this.#entries.clear();
   }
 
@@ -309,7 +358,11 @@ export abstract class Keyspace {
    */
   rename(entry: number, key: Uint8Array, keyStart: number, keyLength: number): number {
     this.changes++;
-    this.journal?.rename(entry, key, keyStart, keyLength);
+    if (this.journal !== undefined) {
+      const effect = this.effect(EFFECTS.rename, entry);
+      effect.setValue(key, keyStart, keyLength);
+      this.report(effect);
+    }
     const renamed = this.#entries.rename(entry, key, keyStart, keyLength);
     return this.typeOf(renamed).renamed(renamed);
   }

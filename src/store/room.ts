@@ -253,7 +253,7 @@ export class Room {
     if (entry === 0 || (this.#keepsNewest && entry === this.#recency.newest)) return false;
     const size = this.#arena.sizeAt(entry);
     this.evictedKeys++;
-    this.#keyspace.journal?.remove(entry, false);
+    this.#keyspace.reportRemoval(entry, false);
     this.#keyspace.drop(entry);
     this.#arena.compactAfterFree(size, this.#moved);
     return true;

@@ -35,6 +35,7 @@
  * @module
  */
 
+import { EFFECTS } from "../effects.ts";
 import { Arena, PAGE_BYTES } from "./arena.ts";
 import { EntryType } from "./block.ts";
 import { Copier } from "./copy.ts";
@@ -160,7 +161,11 @@ export class Store extends Keyspace {
    */
   copyEntry(entry: number, key: Uint8Array, keyStart: number, keyLength: number): number {
     this.changes++;
-    this.journal?.copy(entry, key, keyStart, keyLength);
+    if (this.journal !== undefined) {
+      const effect = this.effect(EFFECTS.copy, entry);
+      effect.setValue(key, keyStart, keyLength);
+      this.report(effect);
+    }
     const make = () => this.#copier.copy(entry, key, keyStart, keyLength);
     return this.#entries.cursor.copying(entry, make);
   }

@@ -108,12 +108,12 @@ class Run {
   #begin(): void {
     this.#path = join(this.#folder, `walk-${++this.snapshots}`);
     this.#writer = new SnapshotWriter(files, this.#path, () => this.#client.nowMs);
-    this.#recorder.snapshot = this.#writer;
     this.#scan = new SnapshotScan(this.#store, this.#writer);
+    this.#recorder.attach(this.#scan);
   }
 
   async #end(): Promise<void> {
-    this.#recorder.snapshot = undefined;
+    this.#recorder.detach(this.#scan!);
     this.#scan = undefined;
     await this.#writer!.finish(this.#store.size, 0);
     const loaded = makeSpacious();

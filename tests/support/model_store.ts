@@ -24,7 +24,7 @@ import type { ValueType } from "../../src/store/value/value_type.ts";
 type Internal = Exclude<keyof ValueType, "length">;
 type PublicStrings = Omit<Pick<Strings, keyof Strings>, Internal>;
 type PublicLists = Omit<Pick<Lists, keyof Lists>, Internal>;
-type PublicHashes = Omit<Pick<Hashes, keyof Hashes>, Internal | "isFieldCaptured" | "isLarge" | "seekField">;
+type PublicHashes = Omit<Pick<Hashes, keyof Hashes>, Internal | "isLarge" | "seekField">;
 type PublicRoom = Pick<Room, keyof Room>;
 
 /** The members of a store that commands use. */
@@ -40,6 +40,10 @@ interface PublicStore extends
     | "typeOfKind"
     | "drop"
     | "journal"
+    | "effect"
+    | "report"
+    | "reportRemoval"
+    | "endCapture"
     | "snapshotCursor"
     | "keyStart"
   > {

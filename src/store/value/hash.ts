@@ -18,8 +18,9 @@
  */
 
 import { copyBytes, copyViewed } from "../../bytes.ts";
+import { assertNoEffect, type Effect, type EffectNameOf, EFFECTS, type EffectWriter } from "../../effects.ts";
 import { assert } from "../../errors.ts";
-import { PACKED_ELEMENT_MAX_BYTES, PACKED_MAX_BYTES } from "../../limits.ts";
+import { PACKED_ELEMENT_MAX_BYTES, PACKED_MAX_BYTES, SNAPSHOT_PART_BYTES, SNAPSHOT_PART_ITEMS } from "../../limits.ts";
 import {
   bodyWord,
   FLAG_EPOCH,
@@ -38,7 +39,7 @@ import { type Entries, isInline, KEEP_NOTHING } from "../entries.ts";
 import type { Keyspace } from "../keyspace.ts";
 import { afterPacked, findPackedField, packedFieldSize, writePackedField } from "./packed_fields.ts";
 import { RandomStream } from "../random_stream.ts";
-import type { ValueType } from "./value_type.ts";
+import { MISSING, type ValueType } from "./value_type.ts";
 
 const FIELD_HEADER_BYTES = HEADER_BYTES[topOf(KIND_FIELD, 0)]!;
 
@@ -128,7 +129,20 @@ export class Hashes implements ValueType {
     entry = this.#set(entry, field, fieldStart, fieldLength, value, valueStart, valueLength, view);
     if (keyspace.journal !== undefined) {
       const before = this.length(entry) - (this.added ? 1 : 0);
-      keyspace.journal.hashSet(entry, before, field, fieldStart, fieldLength, value, valueStart, valueLength, view);
+      keyspace.journal.hashSet(
+        entry,
+        before,
+        key,
+        keyStart,
+        keyLength,
+        field,
+        fieldStart,
+        fieldLength,
+        value,
+        valueStart,
+        valueLength,
+        view,
+      );
     }
     return entry;
   }
@@ -303,7 +317,11 @@ export class Hashes implements ValueType {
     const left = this.#remove(entry, field, start, length);
     if (!this.removed) return entry;
     keyspace.changes++;
-    keyspace.journal?.hashRemove(entry, this.length(entry) + 1, field, start, length);
+    if (keyspace.journal !== undefined) {
+      const effect = keyspace.effect(EFFECTS.hashRemove, entry, this.length(entry) + 1);
+      effect.setField(field, start, length);
+      keyspace.report(effect);
+    }
     if (left !== 0) return left;
     keyspace.drop(entry);
     return 0;
@@ -383,11 +401,6 @@ export class Hashes implements ValueType {
   /** Returns whether a hash is large, so that a snapshot captures its fields one by one. */
   isLarge(entry: number): boolean {
     return kindOf(this.#words[entry * 2 + 3]!) === KIND_HASH;
-  }
-
-  /** Whether the snapshot has captured the field that the last `set` or `remove` found or created. */
-  get isFieldCaptured(): boolean {
-    return this.#epoch === this.#entries.cursor.epoch;
   }
 
   /** Puts the cursor on a field of a large hash, given as its entry. */
@@ -643,5 +656,93 @@ export class Hashes implements ValueType {
       entries.chains.link(to, made, false);
     }
     words[to * 2 + 4] = words[from * 2 + 4]!;
+  }
+
+  /** Captures a packed hash whole. */
+  capture(entry: number, writer: EffectWriter): boolean {
+    if (kindOf(this.#words[entry * 2 + 3]!) === KIND_HASH) {
+      this.#entries.cursor.beginHash(entry);
+      return false;
+    }
+    writer.beginParts(this.#keyspace.effect(EFFECTS.hashSet, entry));
+    for (let found = this.first(entry); found; found = this.next()) this.#captureField(writer);
+    writer.finish();
+    this.#keyspace.endCapture(entry, writer);
+    return true;
+  }
+
+  /** Captures the next fields of a large hash. */
+  capturePart(entry: number, writer: EffectWriter): boolean {
+    const { cursor } = this.#entries;
+    let field = cursor.nextField();
+    if (field !== 0) {
+      writer.beginParts(this.#keyspace.effect(EFFECTS.hashSet, entry, cursor.capturedTo));
+      let bytes = 0;
+      for (let count = 1; field !== 0; count++) {
+        this.seekField(entry, field);
+        bytes += this.#captureField(writer);
+        cursor.capturedTo++;
+        if (count === SNAPSHOT_PART_ITEMS || bytes >= SNAPSHOT_PART_BYTES) break;
+        field = cursor.nextField();
+      }
+      writer.finish();
+    }
+    if (field !== 0) return false;
+    this.#keyspace.endCapture(entry, writer);
+    return true;
+  }
+
+  /** Captures the field at the cursor. Returns the bytes of the field and its value. */
+  #captureField(writer: EffectWriter): number {
+    const [fieldLength, valueLength] = [this.fieldLength(), this.valueLength()];
+    const fieldAt = writer.room(fieldLength);
+    this.copyField(writer.buffer, fieldAt);
+    const valueAt = writer.room(valueLength);
+    this.copyValue(writer.buffer, valueAt);
+    return fieldLength + valueLength;
+  }
+
+  /** Lets those effects pass that are on a captured field, or on a new one, which counts as captured. */
+  changesPart(effect: Effect): boolean {
+    if (this.#epoch !== this.#entries.cursor.epoch) return false;
+    const { cursor } = this.#entries;
+    const name = effect.row.name as EffectNameOf<"hash">;
+    switch (name) {
+      case "hashSet":
+        if (this.added) cursor.capturedTo++;
+        return true;
+      case "hashRemove":
+        cursor.capturedTo--;
+        return true;
+      default:
+        return assertNoEffect(name);
+    }
+  }
+
+  /** Applies an effect on a hash. */
+  apply(effect: Effect, entry: number): number {
+    const { key, keyStart, keyLength, field, fieldStart, fieldLength, value, valueStart, valueLength } = effect;
+    const name = effect.row.name as EffectNameOf<"hash">;
+    switch (name) {
+      case "hashSet":
+        return this.set(
+          key,
+          keyStart,
+          keyLength,
+          entry,
+          field,
+          fieldStart,
+          fieldLength,
+          value,
+          valueStart,
+          valueLength,
+        );
+      case "hashRemove": {
+        const left = this.remove(entry, field, fieldStart, fieldLength);
+        return this.removed ? left : MISSING;
+      }
+      default:
+        return assertNoEffect(name);
+    }
   }
 }

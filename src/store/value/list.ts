@@ -14,6 +14,14 @@
  */
 
 import { copyBytes, copyViewed } from "../../bytes.ts";
+import {
+  assertNoEffect,
+  type Effect,
+  type EffectNameOf,
+  type EffectRow,
+  EFFECTS,
+  type EffectWriter,
+} from "../../effects.ts";
 import { assert } from "../../errors.ts";
 import {
   BLOCK_SHARED_MAX_BYTES,
@@ -23,6 +31,8 @@ import {
   LEAF_REPLACED_MAX_BYTES,
   PACKED_ELEMENT_MAX_BYTES,
   PACKED_MAX_BYTES,
+  SNAPSHOT_PART_BYTES,
+  SNAPSHOT_PART_ITEMS,
 } from "../../limits.ts";
 import {
   bodyWord,
@@ -54,10 +64,12 @@ import {
   writeOutside,
   writePacked,
 } from "./packed.ts";
-import type { ValueType } from "./value_type.ts";
+import { MISSING, type ValueType } from "./value_type.ts";
 
 /** The lists of one store. Every method that changes a list returns the entry's reference from then on. */
 export class Lists implements ValueType {
+  /** The number of elements that the last `removeEqual` removed from the captured part of the partial list. */
+  #capturedEqual = 0;
   readonly #keyspace: Keyspace;
   readonly #entries: Entries;
   readonly #parts: ListParts;
@@ -111,7 +123,8 @@ export class Lists implements ValueType {
     const keyspace = this.#keyspace;
     keyspace.changes++;
     if (keyspace.journal !== undefined) {
-      keyspace.journal.listPush(entry, key, keyStart, keyLength, head, source, start, length, view);
+      const before = entry === 0 ? 0 : this.length(entry);
+      keyspace.journal.listPush(entry, before, key, keyStart, keyLength, head, source, start, length, view);
     }
     return entry === 0
       ? this.#create(key, keyStart, keyLength, source, start, length)
@@ -237,7 +250,7 @@ export class Lists implements ValueType {
   pop(entry: number, head: boolean): number {
     const keyspace = this.#keyspace;
     keyspace.changes++;
-    keyspace.journal?.listRemove(entry, head ? 0 : this.length(entry) - 1, 1);
+    this.#reportRemoval(entry, head ? 0 : this.length(entry) - 1, 1);
     if (this.#pop(entry, head) !== 0) return entry;
     keyspace.drop(entry);
     return 0;
@@ -275,7 +288,10 @@ export class Lists implements ValueType {
   /** Replaces element `index`, which must exist. */
   set(entry: number, index: number, source: Uint8Array, start: number, length: number): number {
     this.#keyspace.changes++;
-    this.#keyspace.journal?.listSet(entry, index, source, start, length);
+    if (this.#keyspace.journal !== undefined) {
+      const before = this.length(entry);
+      this.#reportAt(EFFECTS.listSet, entry, before, index < 0 ? index + before : index, source, start, length);
+    }
     const words = this.#words;
     const meta = words[entry * 2 + 3]!;
     if (kindOf(meta) === KIND_LIST_PACKED) {
@@ -356,7 +372,9 @@ export class Lists implements ValueType {
    */
   insert(entry: number, index: number, source: Uint8Array, start: number, length: number): number {
     this.#keyspace.changes++;
-    this.#keyspace.journal?.listInsert(entry, index, source, start, length);
+    if (this.#keyspace.journal !== undefined) {
+      this.#reportAt(EFFECTS.listInsert, entry, this.length(entry), index, source, start, length);
+    }
     if (index === 0 || index === this.length(entry)) return this.#push(entry, index === 0, source, start, length);
     this.seek(entry, index);
     if (kindOf(this.#words[entry * 2 + 3]!) === KIND_LIST_PACKED) {
@@ -378,7 +396,7 @@ export class Lists implements ValueType {
   remove(entry: number, index: number, count: number): number {
     const keyspace = this.#keyspace;
     keyspace.changes++;
-    keyspace.journal?.listRemove(entry, index, count);
+    this.#reportRemoval(entry, index, count);
     if (count === this.length(entry)) {
       keyspace.drop(entry);
       return 0;
@@ -406,14 +424,70 @@ export class Lists implements ValueType {
   ): number {
     const keyspace = this.#keyspace;
     const before = this.length(entry);
-    keyspace.journal?.listRemoveEqual(entry, fromTail, most, other, start, length);
+    // How many of them a snapshot has must be known before they are removed.
+    const captured = entry === this.#entries.cursor.partial
+      ? this.#countCapturedEqual(entry, fromTail, most, other, start, length)
+      : 0;
     const count = this.#editor.removeEqual(entry, fromTail, most, other, start, length);
     if (count === 0) return entry;
     keyspace.changes++;
-    keyspace.journal?.listRemovedEqual(entry, before, fromTail, count, other, start, length);
+    if (keyspace.journal !== undefined) {
+      this.#capturedEqual = captured;
+      const effect = keyspace.effect(EFFECTS.listRemoveEqual, entry, before);
+      effect.tail = fromTail ? 1 : 0;
+      effect.count = count;
+      effect.setValue(other, start, length);
+      keyspace.report(effect);
+    }
     if (count < before) return entry;
     keyspace.drop(entry);
     return 0;
+  }
+
+  /** Returns how many elements `removeEqual` removes from the captured part of the partial list. */
+  #countCapturedEqual(
+    entry: number,
+    fromTail: boolean,
+    most: number,
+    other: Uint8Array,
+    start: number,
+    length: number,
+  ): number {
+    const { capturedTo } = this.#entries.cursor;
+    let [captured, ahead] = [0, 0];
+    let index = 0;
+    for (let found = this.seek(entry, 0); found; found = this.next(), index++) {
+      if (!this.elementEquals(other, start, length)) continue;
+      if (index < capturedTo) captured++;
+      else ahead++;
+    }
+    return Math.min(captured, fromTail ? Math.max(0, most - ahead) : most);
+  }
+
+  /** Reports that elements `[index, index + count)` are removed. */
+  #reportRemoval(entry: number, index: number, count: number): void {
+    const keyspace = this.#keyspace;
+    if (keyspace.journal === undefined) return;
+    const effect = keyspace.effect(EFFECTS.listRemove, entry, this.length(entry));
+    effect.index = index;
+    effect.count = count;
+    keyspace.report(effect);
+  }
+
+  /** Reports an effect with one element at `index`. */
+  #reportAt(
+    row: EffectRow,
+    entry: number,
+    before: number,
+    index: number,
+    source: Uint8Array,
+    start: number,
+    length: number,
+  ): void {
+    const effect = this.#keyspace.effect(row, entry, before);
+    effect.index = index;
+    effect.setValue(source, start, length);
+    this.#keyspace.report(effect);
   }
 
   /** Puts the cursor on element `index`; a negative index counts from the end. Returns `false` when there is none. */
@@ -648,5 +722,99 @@ export class Lists implements ValueType {
     this.#emptyLarge(made);
     this.#parts.copy(entry, made);
     return made;
+  }
+
+  /** Captures a packed list whole. */
+  capture(entry: number, writer: EffectWriter): boolean {
+    if (kindOf(this.#words[entry * 2 + 3]!) === KIND_LIST) {
+      this.#entries.cursor.partial = entry;
+      return false;
+    }
+    this.#captureFrom(entry, 0, writer);
+    this.#keyspace.endCapture(entry, writer);
+    return true;
+  }
+
+  /** Captures the next elements of a large list. */
+  capturePart(entry: number, writer: EffectWriter): boolean {
+    const { cursor } = this.#entries;
+    cursor.capturedTo += this.#captureFrom(entry, cursor.capturedTo, writer);
+    if (cursor.capturedTo < this.length(entry)) return false;
+    this.#keyspace.endCapture(entry, writer);
+    return true;
+  }
+
+  /** Captures some elements from `index` on. Returns their number. */
+  #captureFrom(entry: number, index: number, writer: EffectWriter): number {
+    let count = 0;
+    let bytes = 0;
+    for (let found = this.seek(entry, index); found; found = this.next()) {
+      if (count === SNAPSHOT_PART_ITEMS || bytes >= SNAPSHOT_PART_BYTES) break;
+      if (count === 0) writer.beginParts(this.#keyspace.effect(EFFECTS.listPushTail, entry, index));
+      const length = this.elementLength();
+      const at = writer.room(length);
+      this.copyElement(writer.buffer, at);
+      bytes += length;
+      count++;
+    }
+    if (count > 0) writer.finish();
+    return count;
+  }
+
+  /** Limits an effect to the first elements, which are captured. */
+  changesPart(effect: Effect): boolean {
+    const { cursor } = this.#entries;
+    const { before, index } = effect;
+    const name = effect.row.name as EffectNameOf<"list">;
+    switch (name) {
+      case "listPushHead":
+        cursor.capturedTo++;
+        return true;
+      case "listPushTail":
+        return false;
+      case "listRemove":
+        effect.count = Math.min(effect.count, before - index);
+        if (effect.count <= 0) return false;
+        cursor.capturedTo -= effect.count;
+        return true;
+      case "listSet":
+        return index < before;
+      case "listInsert":
+        if (index >= before) return false;
+        cursor.capturedTo++;
+        return true;
+      case "listRemoveEqual":
+        effect.count = this.#capturedEqual;
+        cursor.capturedTo -= effect.count;
+        return effect.count > 0;
+      default:
+        return assertNoEffect(name);
+    }
+  }
+
+  /** Applies an effect on a list. */
+  apply(effect: Effect, entry: number): number {
+    const { key, keyStart, keyLength, before, index, count, value, valueStart, valueLength } = effect;
+    const name = effect.row.name as EffectNameOf<"list">;
+    switch (name) {
+      case "listPushTail":
+        return this.push(key, keyStart, keyLength, entry, false, value, valueStart, valueLength);
+      case "listPushHead":
+        return this.push(key, keyStart, keyLength, entry, true, value, valueStart, valueLength);
+      case "listRemove":
+        if (count === 0 || index + count > before) return MISSING;
+        if (count === 1 && (index === 0 || index === before - 1)) return this.pop(entry, index === 0);
+        return this.remove(entry, index, count);
+      case "listSet":
+        return index < before ? this.set(entry, index, value, valueStart, valueLength) : MISSING;
+      case "listInsert":
+        return index <= before ? this.insert(entry, index, value, valueStart, valueLength) : MISSING;
+      case "listRemoveEqual": {
+        const left = this.removeEqual(entry, effect.tail === 1, count, value, valueStart, valueLength);
+        return (left === 0 ? 0 : this.length(left)) === before - count ? left : MISSING;
+      }
+      default:
+        return assertNoEffect(name);
+    }
   }
 }

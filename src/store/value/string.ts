@@ -14,7 +14,9 @@
  */
 
 import { copyViewed, parseInteger64 } from "../../bytes.ts";
+import { assertNoEffect, type Effect, type EffectNameOf, EFFECTS, type EffectWriter } from "../../effects.ts";
 import { assert } from "../../errors.ts";
+import { SNAPSHOT_PART_BYTES } from "../../limits.ts";
 import type { Arena } from "../arena.ts";
 import {
   DEADLINE_WORDS,
@@ -163,7 +165,11 @@ export class Strings implements ValueType {
   /** Appends to a string. */
   append(entry: number, source: Uint8Array, start: number, length: number): number {
     this.#keyspace.changes++;
-    this.#keyspace.journal?.appendString(entry, source, start, length);
+    if (this.#keyspace.journal !== undefined) {
+      const effect = this.#keyspace.effect(EFFECTS.appendString, entry, this.length(entry));
+      effect.setValue(source, start, length);
+      this.#keyspace.report(effect);
+    }
     return this.#append(entry, source, start, length);
   }
 
@@ -187,7 +193,12 @@ export class Strings implements ValueType {
    */
   overwrite(entry: number, from: number, source: Uint8Array, start: number, length: number): number {
     this.#keyspace.changes++;
-    this.#keyspace.journal?.overwriteString(entry, from, source, start, length);
+    if (this.#keyspace.journal !== undefined) {
+      const effect = this.#keyspace.effect(EFFECTS.overwriteString, entry, this.length(entry));
+      effect.index = from;
+      effect.setValue(source, start, length);
+      this.#keyspace.report(effect);
+    }
     for (let gap = from - this.length(entry); gap > 0; gap -= GAP_PIECE_BYTES) {
       const size = Math.min(gap, GAP_PIECE_BYTES);
       entry = this.#append(entry, new Uint8Array(size), 0, size);
@@ -256,5 +267,68 @@ export class Strings implements ValueType {
     const made = this.#create(key, start, length, this.length(entry), deadlineMs);
     this.#entries.cloneValue(entry, made);
     return made;
+  }
+
+  /** Captures a string of up to one part whole. */
+  capture(entry: number, writer: EffectWriter): boolean {
+    const length = this.length(entry);
+    if (length > SNAPSHOT_PART_BYTES) {
+      this.#entries.cursor.partial = entry;
+      return false;
+    }
+    const effect = this.#keyspace.effect(EFFECTS.setString, entry);
+    effect.deadlineMs = this.#keyspace.deadline(entry);
+    effect.valueLength = length;
+    const at = writer.writeRoom(effect);
+    this.copy(entry, 0, writer.buffer, at, length);
+    return true;
+  }
+
+  /** Captures the next bytes of a long string. */
+  capturePart(entry: number, writer: EffectWriter): boolean {
+    const { cursor } = this.#entries;
+    const length = this.length(entry);
+    const part = Math.min(SNAPSHOT_PART_BYTES, length - cursor.capturedTo);
+    const effect = this.#keyspace.effect(EFFECTS.appendString, entry, cursor.capturedTo);
+    effect.valueLength = part;
+    const at = writer.writeRoom(effect);
+    this.copy(entry, cursor.capturedTo, writer.buffer, at, part);
+    cursor.capturedTo += part;
+    if (cursor.capturedTo < length) return false;
+    this.#keyspace.endCapture(entry, writer);
+    return true;
+  }
+
+  /** Limits an overwriting to the bytes that are captured. What is appended is captured later. */
+  changesPart(effect: Effect): boolean {
+    const name = effect.row.name as EffectNameOf<"string">;
+    switch (name) {
+      case "overwriteString":
+        effect.valueLength = Math.min(effect.valueLength, effect.before - effect.index);
+        return effect.valueLength > 0;
+      case "appendString":
+        return false;
+      case "setString":
+        return true;
+      default:
+        return assertNoEffect(name);
+    }
+  }
+
+  /** Applies an effect on a string. */
+  apply(effect: Effect, entry: number): number {
+    const { key, keyStart, keyLength, deadlineMs, value, valueStart, valueLength } = effect;
+    const name = effect.row.name as EffectNameOf<"string">;
+    switch (name) {
+      case "setString":
+        return this.set(key, keyStart, keyLength, entry, value, valueStart, valueLength, deadlineMs);
+      case "appendString":
+        if (entry !== 0) return this.append(entry, value, valueStart, valueLength);
+        return this.set(key, keyStart, keyLength, 0, value, valueStart, valueLength, 0);
+      case "overwriteString":
+        return this.overwrite(entry, effect.index, value, valueStart, valueLength);
+      default:
+        return assertNoEffect(name);
+    }
   }
 }

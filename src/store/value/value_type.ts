@@ -8,8 +8,12 @@
  * @module
  */
 
+import type { Effect, EffectWriter } from "../../effects.ts";
 import { EntryType } from "../block.ts";
 import type { Kind, ValueTypeNumber } from "../block.ts";
+
+/** Stands for an entry when an effect names something that the value does not have. */
+export const MISSING = -1;
 
 /** The name of each type, as `type` shows it. */
 export const TYPE_NAMES = {
@@ -58,4 +62,33 @@ export interface ValueType {
   measureCopy(entry: number, count: (size: number) => void): void;
   /** Copies an entry to an absent key, and returns the copy. Evicts and moves nothing. */
   copyEntry(entry: number, key: Uint8Array, start: number, length: number, deadlineMs: number): number;
+  /**
+   * Captures a small value for a snapshot, with the key's deadline (`Keyspace.endCapture`). A large value becomes the
+   * partial one instead (snapshot_cursor.ts).
+   *
+   * @returns whether the value is captured; otherwise {@linkcode capturePart} follows
+   */
+  capture(entry: number, writer: EffectWriter): boolean;
+  /**
+   * Captures the next part of the partial value, in about 10 µs, and the key's deadline after the last part.
+   *
+   * @returns whether it was the last part
+   */
+  capturePart(entry: number, writer: EffectWriter): boolean;
+  /**
+   * Turns an effect on the partial value into one on the part of it that the snapshot has, and updates `capturedTo`.
+   * It is called when the effect is reported.
+   *
+   * @param effect a copy of the effect, in which `before` is `capturedTo`
+   * @returns whether it changes that part; otherwise what it changes is captured later
+   */
+  changesPart(effect: Effect): boolean;
+  /**
+   * Applies an effect, or one part of it, for which there is room. The value has the length that the effect expects.
+   *
+   * @param entry the key's entry, or 0 for an effect that creates its key; of any type if the effect replaces the value
+   * @returns the entry from then on, 0 when the key was removed, or {@linkcode MISSING} when the effect names something
+   * that the value does not have
+   */
+  apply(effect: Effect, entry: number): number;
 }
