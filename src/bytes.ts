@@ -62,7 +62,15 @@ export function copyViewed(
   }
   let i = 0;
   for (; i + 8 <= length; i += 8) targetView.setBigUint64(targetStart + i, sourceView.getBigUint64(sourceStart + i));
-  for (; i < length; i++) target[targetStart + i] = source[sourceStart + i]!;
+  if ((length & 4) !== 0) {
+    targetView.setUint32(targetStart + i, sourceView.getUint32(sourceStart + i));
+    i += 4;
+  }
+  if ((length & 2) !== 0) {
+    targetView.setUint16(targetStart + i, sourceView.getUint16(sourceStart + i));
+    i += 2;
+  }
+  if ((length & 1) !== 0) target[targetStart + i] = source[sourceStart + i]!;
 }
 
 /**

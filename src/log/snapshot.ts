@@ -10,7 +10,7 @@
  *
  * A snapshot contains the data of the moment at which it ends. The effects between the keys update captured keys to
  * that moment; keys that are not yet captured need none, since they are written later as they are then. So nothing is
- * copied for it, however long it takes, and no pause is longer than a step of the scan (server/change_recorder.ts).
+ * copied for it, however long it takes, and no pause is longer than a step of the scan (server/snapshot_scan.ts).
  *
  * The system's threads write the blocks while commands run, and the file is synced every few megabytes, so that little
  * is left to sync at the end. The blocks' buffers are reused, as collecting them as garbage would cause pauses of

@@ -11,16 +11,16 @@ import type { Keyspace } from "../store/keyspace.ts";
 
 /** A consumer of effects that writes them to the log. */
 export class LogRecorder implements Journal {
-  readonly #log: AppendLog;
+  readonly log: AppendLog;
   readonly #keyspace: Pick<Keyspace, "isHeld">;
 
   constructor(log: AppendLog, keyspace: Pick<Keyspace, "isHeld">) {
-    this.#log = log;
+    this.log = log;
     this.#keyspace = keyspace;
   }
 
   record(effect: Effect): void {
-    const log = this.#log;
+    const log = this.log;
     if (effect.isAsked) {
       log.writes++;
       log.records.write(effect);
@@ -45,8 +45,8 @@ export class LogRecorder implements Journal {
     valueLength: number,
     view: DataView | undefined,
   ): void {
-    this.#log.writes++;
-    this.#log.records.setString(key, keyStart, keyLength, deadlineMs, value, valueStart, valueLength, view);
+    this.log.writes++;
+    this.log.records.setString(key, keyStart, keyLength, deadlineMs, value, valueStart, valueLength, view);
   }
 
   listPush(
@@ -61,8 +61,8 @@ export class LogRecorder implements Journal {
     length: number,
     view: DataView | undefined,
   ): void {
-    this.#log.writes++;
-    this.#log.records.listPush(key, keyStart, keyLength, before, head, element, start, length, view);
+    this.log.writes++;
+    this.log.records.listPush(key, keyStart, keyLength, before, head, element, start, length, view);
   }
 
   hashSet(
@@ -79,8 +79,8 @@ export class LogRecorder implements Journal {
     valueLength: number,
     view: DataView | undefined,
   ): void {
-    this.#log.writes++;
-    this.#log.records.hashSet(
+    this.log.writes++;
+    this.log.records.hashSet(
       key,
       keyStart,
       keyLength,

@@ -41,7 +41,6 @@ import type { SnapshotSummary } from "../log/snapshot.ts";
 import { systemFiles } from "../log/system_files.ts";
 import type { Store } from "../store/store.ts";
 import { BackupFolder } from "./backup_folder.ts";
-import { ChangeRecorder } from "./change_recorder.ts";
 import { LogRecorder } from "./log_recorder.ts";
 import { damagedPath, load, type Loaded, type Loading, type LoadOptions } from "./loading.ts";
 import { SnapshotScan } from "./snapshot_scan.ts";
@@ -126,7 +125,7 @@ export class Persistence {
   readonly #monotonicNow: () => number;
   readonly #folder: DataFolder | undefined;
   readonly #backups: BackupFolder | undefined;
-  readonly #recorder: ChangeRecorder;
+  readonly #recorder: LogRecorder | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #saving: Saving | undefined;
   /** The queue of all requested snapshots, which are taken one after another. */
@@ -156,8 +155,7 @@ export class Persistence {
     store: Store,
     options: PersistenceOptions,
     folder: DataFolder | undefined,
-    recorder: ChangeRecorder,
-    log: AppendLog | undefined,
+    recorder: LogRecorder | undefined,
     { read, loaded }: Loading,
   ) {
     this.#store = store;
@@ -170,8 +168,8 @@ export class Persistence {
     if (backupFolder !== undefined) {
       this.#backups = new BackupFolder(this.#files, backupFolder, options.backupFolder === undefined);
     }
+    this.log = recorder?.log;
     this.#recorder = recorder;
-    this.log = log;
     this.loaded = loaded;
     this.#last = read?.snapshot;
     // Only the time of day says how long before the start the snapshot was taken.
@@ -192,18 +190,16 @@ export class Persistence {
     const folder = path === undefined ? undefined : await DataFolder.open(files, path);
     try {
       const loading = await load(store, options, files, folder, now());
-      const recorder = new ChangeRecorder();
-      const log = folder && openLog(folder, options, loading);
-      if (log !== undefined) recorder.attach(new LogRecorder(log, store));
-      store.journal = recorder;
+      const recorder = folder && new LogRecorder(openLog(folder, options, loading), store);
+      if (recorder !== undefined) store.attach(recorder);
       // Time must not go back: keys that had expired when the log was last written stay expired.
-      const expired = expireAll(store, log, Math.max(now(), loading.read?.lastMs ?? 0));
+      const expired = expireAll(store, recorder?.log, Math.max(now(), loading.read?.lastMs ?? 0));
       store.nowMs = now();
       const loaded = loading.loaded && { ...loading.loaded, keys: store.size, expired };
-      const persistence = new Persistence(store, options, folder, recorder, log, { ...loading, loaded });
+      const persistence = new Persistence(store, options, folder, recorder, { ...loading, loaded });
       if (folder !== undefined && loading.isAltered) await persistence.#replace(loading.damaged);
-      if (log !== undefined) {
-        await log.begin();
+      if (recorder !== undefined) {
+        await recorder.log.begin();
         persistence.#timer = setInterval(() => persistence.#checkAndTick(), PLACE_LOOK_INTERVAL_MS);
       }
       return persistence;
@@ -347,7 +343,7 @@ export class Persistence {
     this.#isClosing = true;
     clearInterval(this.#timer);
     await this.#queue.catch(() => {});
-    this.#store.journal = undefined;
+    if (this.#recorder !== undefined) this.#store.detach(this.#recorder);
     try {
       await this.log?.close();
     } finally {
@@ -434,7 +430,7 @@ export class Persistence {
     };
     this.#saving = saving;
     const scan = new SnapshotScan(store, writer);
-    this.#recorder.attach(scan);
+    store.attach(scan);
     try {
       while (!this.#captureSlice(scan, saving, hurries)) {
         const gapMs = hurries || saving.idleTurns > SNAPSHOT_IDLE_SLICES_COUNT ? 0 : SNAPSHOT_GAP_MS;
@@ -448,7 +444,7 @@ export class Persistence {
       // end of the last group and this loop, and one of them may have begun another group.
       while (this.log !== undefined && this.log.openGroups > 0) await this.log.groupsClosed();
       // Nothing can change from here to the next `await`.
-      this.#recorder.detach(scan);
+      store.detach(scan);
       const batch = this.log?.mark() ?? 0;
       mark?.();
       const finished = writer.finish(store.size, batch);
@@ -459,7 +455,7 @@ export class Persistence {
       }
       return await finished;
     } finally {
-      this.#recorder.detach(scan);
+      store.detach(scan);
       this.log?.endMarking();
     }
   }

@@ -26,7 +26,7 @@ import type { Store } from "../store/store.ts";
 /** The number of keys that are visited in one step. */
 const STEP_KEYS = 16;
 
-/** A scan of the store for one snapshot. It must be attached to the store's journal from its creation on. */
+/** A scan of the store for one snapshot. It must be attached to the store from its creation on. */
 export class SnapshotScan implements Journal {
   /** The number of keys captured so far, including the partial one. */
   keys = 0;

@@ -1,9 +1,9 @@
 /**
  * The keys of a store: found, expired, renamed and removed, with values of any type.
  *
- * Every change is counted and reported to the journal (journal.ts). A command changes a value through the class of its
- * type (`value/`), which uses `drop` here when the value became empty. What depends on the type of a value goes through
- * `types` (value/value_type.ts).
+ * Every change is counted, and reported to the journals that are attached (journal.ts, journals.ts). A command changes
+ * a value through the class of its type (`value/`), which uses `drop` here when the value became empty. What depends on
+ * the type of a value goes through `types` (value/value_type.ts).
  *
  * **Removed values.** Removing a large value takes too many steps for one command. So its entry leaves the table and
  * all lists immediately, and its parts are freed later: by `freeRemoved`, which the server calls when it is idle, and
@@ -32,6 +32,7 @@ import {
 } from "./block.ts";
 import type { Entries } from "./entries.ts";
 import type { Journal } from "./journal.ts";
+import { Journals } from "./journals.ts";
 import { Prefetcher } from "./prefetch.ts";
 import { RandomStream } from "./random_stream.ts";
 import type { RecencyList } from "./recency.ts";
@@ -64,7 +65,7 @@ export abstract class Keyspace {
   nowMs = 0;
   /** Whether looking up a key makes it the most recently used. The caller sets it. */
   touches = true;
-  /** The receiver of each change. */
+  /** The receiver of each change: all attached journals as one, or `undefined`. */
   journal: Journal | undefined;
   /** The keys that must not be removed now, or undefined when no long command is running. Its owner sets it. */
   held: HeldKeys | undefined;
@@ -80,6 +81,7 @@ export abstract class Keyspace {
   readonly #prefetcher: Prefetcher;
   readonly #random = new RandomStream();
   readonly #effect = new Effect();
+  #journals: readonly Journal[] = [];
 
   constructor(entries: Entries) {
     this.#entries = entries;
@@ -183,6 +185,18 @@ export abstract class Keyspace {
     this.reportRemoval(entry, false);
     this.drop(entry);
   };
+
+  /** Makes a journal receive each change from now on. */
+  attach(journal: Journal): void {
+    this.#journals = [...this.#journals, journal];
+    this.journal = Journals.join(this.#journals);
+  }
+
+  /** Ends that, if the journal is attached. */
+  detach(journal: Journal): void {
+    this.#journals = this.#journals.filter((each) => each !== journal);
+    this.journal = Journals.join(this.#journals);
+  }
 
   /**
    * Begins an effect on the key of an entry. It is the same object each time. The caller fills the slots of the row's

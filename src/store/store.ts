@@ -28,7 +28,7 @@
  * until `remove`, or until the next change of its key, which returns the entry to use from then on. Cursors are valid
  * until the next change.
  *
- * **Journal.** The store reports each change to its `journal` (journal.ts).
+ * **Journals.** The store reports each change to the journals that are attached (journal.ts, journals.ts).
  *
  * The store is not safe for concurrent use. It never waits.
  *

@@ -15,7 +15,6 @@ import { MEMORY_LIMIT_MIN_BYTES } from "../../src/limits.ts";
 import { readSnapshot, recover } from "../../src/log/recover.ts";
 import { SnapshotWriter } from "../../src/log/snapshot.ts";
 import { systemFiles as files } from "../../src/log/system_files.ts";
-import { ChangeRecorder } from "../../src/server/change_recorder.ts";
 import { Persistence } from "../../src/server/persistence.ts";
 import { Replayer } from "../../src/server/replayer.ts";
 import { SnapshotScan } from "../../src/server/snapshot_scan.ts";
@@ -109,11 +108,11 @@ class Run {
     this.#path = join(this.#folder, `walk-${++this.snapshots}`);
     this.#writer = new SnapshotWriter(files, this.#path, () => this.#client.nowMs);
     this.#scan = new SnapshotScan(this.#store, this.#writer);
-    this.#recorder.attach(this.#scan);
+    this.#store.attach(this.#scan);
   }
 
   async #end(): Promise<void> {
-    this.#recorder.detach(this.#scan!);
+    this.#store.detach(this.#scan!);
     this.#scan = undefined;
     await this.#writer!.finish(this.#store.size, 0);
     const loaded = makeSpacious();
@@ -122,12 +121,6 @@ class Run {
     assertEquals(snapshot?.keys, this.#store.size);
     assertSame(loaded, this.#store);
     await Deno.remove(this.#path);
-  }
-
-  get #recorder(): ChangeRecorder {
-    const { journal } = this.#store;
-    assert(journal instanceof ChangeRecorder);
-    return journal;
   }
 }
 

@@ -40,6 +40,8 @@ interface PublicStore extends
     | "typeOfKind"
     | "drop"
     | "journal"
+    | "attach"
+    | "detach"
     | "effect"
     | "report"
     | "reportRemoval"
