@@ -2,17 +2,13 @@
  * Hashes: packed while small, then one entry a field in a table that all large hashes share.
  *
  * ```text
- * HASH_PACKED entry   count · … key · packed fields (packed_fields.ts)         up to 512 bytes, each up to 64
+ * HASH_PACKED entry   count · … key · packed fields         up to 512 bytes, each up to 64: hash_packed.ts
  *
- * HASH entry          first, last field · id
- *      │
- * field ◀─▶ field ◀─▶ …         chain that begins and ends at the entry, in the order of creation
- *      word 0  next field, or the entry     word 1  previous field, or the entry     (block.ts draws the rest)
+ * HASH entry          first, last field · id · … key        each field is an entry: hash_fields.ts
  * ```
  *
- * A field is found by the hash of its bytes under a seed mixed with the id of its hash. So reaching a field costs as
- * much as reaching a key, regardless of the size of the hash, and only the table has to grow. An id is never used
- * twice, so the fields of a removed hash cannot be found while they wait to be freed.
+ * This class has what both forms share: reports to the journal, the cursor over fields, and snapshots. A packed hash
+ * that would become too long turns into a large one, and never back.
  *
  * @module
  */
@@ -28,31 +24,18 @@ import {
   HEADER_BYTES,
   keyLengthOf,
   type Kind,
-  KIND_FIELD,
-  KIND_FIELD_BLOB,
   KIND_HASH,
   KIND_HASH_PACKED,
   kindOf,
   topOf,
 } from "../block.ts";
-import { type Entries, isInline, KEEP_NOTHING } from "../entries.ts";
+import { type Entries, KEEP_NOTHING } from "../entries.ts";
 import type { Keyspace } from "../keyspace.ts";
-import { afterPacked, findPackedField, packedFieldSize, writePackedField } from "./packed_fields.ts";
+import { HashFields } from "./hash_fields.ts";
+import { PackedHashes } from "./hash_packed.ts";
+import { afterPacked, findPackedField } from "./packed_fields.ts";
 import { RandomStream } from "../random_stream.ts";
 import { MISSING, type ValueType } from "./value_type.ts";
-
-const FIELD_HEADER_BYTES = HEADER_BYTES[topOf(KIND_FIELD, 0)]!;
-
-const WORD = 2 ** 32;
-/** The cost of choosing a field from the table, in steps along the chain: five tries, each with two cache misses. */
-const CHOOSE_FACTOR = 20;
-/** The number of fields that one `scan` visits. */
-const SCAN_FIELDS_COUNT = 10;
-
-/** Returns the kind of a field of a large hash whose value has `length` bytes. */
-function fieldKind(fieldLength: number, length: number): Kind {
-  return isInline(FIELD_HEADER_BYTES, fieldLength, length) ? KIND_FIELD : KIND_FIELD_BLOB;
-}
 
 /** The hashes of one store. Every method that changes a hash returns the entry's reference from then on. */
 export class Hashes implements ValueType {
@@ -67,9 +50,10 @@ export class Hashes implements ValueType {
   readonly #words: Uint32Array;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
-  readonly #scratch = new Uint8Array(PACKED_MAX_BYTES * 2);
+  readonly #packed: PackedHashes;
+  readonly #fields: HashFields;
+  readonly #scratch = new Uint8Array(PACKED_MAX_BYTES);
   readonly #random = new RandomStream();
-  #nextId = 1;
 
   // The cursor: a field at #at, its value, and the end of its run (packed), or the entries of a field and its hash.
   #at = 0;
@@ -84,25 +68,14 @@ export class Hashes implements ValueType {
     this.#words = entries.words;
     this.#bytes = entries.bytes;
     this.#view = entries.arena.view;
+    this.#packed = new PackedHashes(entries);
+    this.#fields = new HashFields(entries);
   }
 
   /** Returns the number of fields of a hash. */
   length(entry: number): number {
     const meta = this.#words[entry * 2 + 3]!;
     return this.#words[entry * 2 + (kindOf(meta) === KIND_HASH ? 4 : bodyWord(meta))]!;
-  }
-
-  /**
-   * Creates a hash without fields under an absent key. The caller immediately sets a field of this size, value
-   * included.
-   */
-  #create(key: Uint8Array, start: number, length: number, fieldSize: number): number {
-    const room = Math.min(PACKED_MAX_BYTES, packedFieldSize(0) * 2 + fieldSize);
-    const entry = this.#entries.create(KIND_HASH_PACKED, key, start, length, 0, room);
-    const words = this.#words;
-    words[entry * 2 + 4] = 0;
-    words[entry * 2 + bodyWord(words[entry * 2 + 3]!)] = 0;
-    return entry;
   }
 
   /**
@@ -125,7 +98,7 @@ export class Hashes implements ValueType {
   ): number {
     const keyspace = this.#keyspace;
     keyspace.changes++;
-    if (entry === 0) entry = this.#create(key, keyStart, keyLength, fieldLength + valueLength);
+    if (entry === 0) entry = this.#packed.create(key, keyStart, keyLength, fieldLength + valueLength);
     entry = this.#set(entry, field, fieldStart, fieldLength, value, valueStart, valueLength, view);
     if (keyspace.journal !== undefined) {
       const before = this.length(entry) - (this.added ? 1 : 0);
@@ -172,65 +145,19 @@ export class Hashes implements ValueType {
       }
       if (fieldLength <= PACKED_ELEMENT_MAX_BYTES && valueLength <= PACKED_ELEMENT_MAX_BYTES) {
         const set = at < 0
-          ? this.#addPacked(entry, field, fieldStart, fieldLength, value, valueStart, valueLength)
-          : this.#replacePacked(entry, at, value, valueStart, valueLength);
-        if (set !== 0) return set;
+          ? this.#packed.add(entry, field, fieldStart, fieldLength, value, valueStart, valueLength)
+          : this.#packed.replace(entry, at, value, valueStart, valueLength);
+        if (set !== 0) {
+          this.added = at < 0;
+          return set;
+        }
       }
       entry = this.#enlarge(entry);
     }
-    this.#setLarge(entry, field, fieldStart, fieldLength, value, valueStart, valueLength, view);
-    return entry;
-  }
-
-  /** Adds a field to a packed hash; returns 0 when the hash would no longer be small. */
-  #addPacked(
-    entry: number,
-    field: Uint8Array,
-    fieldStart: number,
-    fieldLength: number,
-    value: Uint8Array,
-    valueStart: number,
-    valueLength: number,
-  ): number {
-    const words = this.#words;
-    const meta = words[entry * 2 + 3]!;
-    const used = words[entry * 2 + 4]!;
-    const size = used + packedFieldSize(fieldLength) + packedFieldSize(valueLength);
-    if (size > PACKED_MAX_BYTES) return 0;
-    this.added = true;
-    entry = this.#entries.reform(entry, meta >>> 24, size, used);
-    const at = this.#entries.valueStart(entry) + used;
-    const after = writePackedField(this.#bytes, at, field, fieldStart, fieldLength);
-    writePackedField(this.#bytes, after, value, valueStart, valueLength);
-    words[entry * 2 + 4] = size;
-    words[entry * 2 + bodyWord(meta)]!++;
-    return entry;
-  }
-
-  /**
-   * Replaces the value of the packed field at `at` with one of another length; returns 0 when the hash would no longer
-   * be small.
-   */
-  #replacePacked(entry: number, at: number, value: Uint8Array, valueStart: number, valueLength: number): number {
-    const words = this.#words;
-    const bytes = this.#bytes;
-    const meta = words[entry * 2 + 3]!;
-    const used = words[entry * 2 + 4]!;
-    const base = this.#entries.valueStart(entry);
-    const valueAt = afterPacked(bytes, at);
-    const offset = valueAt - base;
-    const tail = afterPacked(bytes, valueAt) - base;
-    const size = offset + packedFieldSize(valueLength) + used - tail;
-    if (size > PACKED_MAX_BYTES) return 0;
-    this.added = false;
-    // The bytes after the value are copied through the scratch, since the value's size changes and the block may
-    // change.
-    copyBytes(bytes, base + tail, this.#scratch, 0, used - tail);
-    entry = this.#entries.reform(entry, meta >>> 24, size, offset);
-    const start = this.#entries.valueStart(entry);
-    const after = writePackedField(bytes, start + offset, value, valueStart, valueLength);
-    copyBytes(this.#scratch, 0, bytes, after, used - tail);
-    words[entry * 2 + 4] = size;
+    const fields = this.#fields;
+    const set = fields.set(entry, field, fieldStart, fieldLength, value, valueStart, valueLength, view);
+    this.added = fields.added;
+    this.#epoch = words[set * 2 + 3]! & FLAG_EPOCH;
     return entry;
   }
 
@@ -242,69 +169,13 @@ export class Hashes implements ValueType {
     const scratch = this.#scratch;
     copyBytes(this.#bytes, this.#entries.valueStart(entry), scratch, 0, used);
     const large = this.#entries.reform(entry, topOf(KIND_HASH, flagsOf(meta)), 0, KEEP_NOTHING);
-    this.#beginLarge(large);
+    this.#fields.begin(large);
     for (let at = 0; at < used;) {
       const valueAt = afterPacked(scratch, at);
-      this.#setLarge(large, scratch, at + 1, scratch[at]!, scratch, valueAt + 1, scratch[valueAt]!);
+      this.#fields.set(large, scratch, at + 1, scratch[at]!, scratch, valueAt + 1, scratch[valueAt]!);
       at = afterPacked(scratch, valueAt);
     }
     return large;
-  }
-
-  /** Gives a HASH entry no fields and a new id. */
-  #beginLarge(entry: number): void {
-    const words = this.#words;
-    const body = entry * 2 + bodyWord(words[entry * 2 + 3]!);
-    const id = this.#nextId++;
-    words[entry * 2 + 4] = 0;
-    words[body] = words[body + 1] = 0;
-    words[body + 2] = id % WORD;
-    words[body + 3] = Math.floor(id / WORD);
-  }
-
-  #setLarge(
-    entry: number,
-    field: Uint8Array,
-    fieldStart: number,
-    fieldLength: number,
-    value: Uint8Array,
-    valueStart: number,
-    valueLength: number,
-    view?: DataView,
-  ): void {
-    const words = this.#words;
-    const body = entry * 2 + bodyWord(words[entry * 2 + 3]!);
-    const idLow = words[body + 2]!;
-    const idHigh = words[body + 3]!;
-    const hash = this.#entries.hashField(field, fieldStart, fieldLength, idLow, idHigh);
-    const found = this.#entries.fields.find(hash, field, fieldStart, fieldLength, idLow, idHigh);
-    this.added = found === 0;
-    if (found !== 0) {
-      this.#epoch = words[found * 2 + 3]! & FLAG_EPOCH;
-      // Most writes replace a value with one of the same length.
-      if (kindOf(words[found * 2 + 3]!) === KIND_FIELD && words[found * 2 + 4] === valueLength) {
-        const at = this.#entries.valueStart(found);
-        copyViewed(value, view, valueStart, this.#bytes, this.#view, at, valueLength);
-      } else {
-        this.#entries.replaceValue(found, fieldKind(fieldLength, valueLength), value, valueStart, valueLength);
-      }
-      return;
-    }
-    const kind = fieldKind(fieldLength, valueLength);
-    const made = this.#entries.createField(
-      kind,
-      words[entry * 2 + 3]! & FLAG_EPOCH,
-      hash,
-      idLow,
-      idHigh,
-      field,
-      fieldStart,
-      fieldLength,
-      kind === KIND_FIELD ? valueLength : 0,
-    );
-    this.#entries.writeValue(made, value, valueStart, valueLength);
-    this.#entries.chains.link(entry, made, false);
-    words[entry * 2 + 4]!++;
   }
 
   /**
@@ -330,47 +201,18 @@ export class Hashes implements ValueType {
   /** Removes a field. Returns 0 when the hash is empty then; its entry remains. */
   #remove(entry: number, field: Uint8Array, start: number, length: number): number {
     const words = this.#words;
-    const bytes = this.#bytes;
     const meta = words[entry * 2 + 3]!;
     this.#epoch = meta & FLAG_EPOCH;
     if (kindOf(meta) === KIND_HASH_PACKED) {
-      const base = this.#entries.valueStart(entry);
-      const used = words[entry * 2 + 4]!;
-      const at = findPackedField(bytes, base, base + used, field, start, length);
-      this.removed = at >= 0;
-      if (at < 0) return entry;
-      const after = afterPacked(bytes, afterPacked(bytes, at));
-      bytes.copyWithin(at, after, base + used);
-      words[entry * 2 + 4] = used - (after - at);
-      return --words[entry * 2 + bodyWord(meta)]! === 0 ? 0 : entry;
+      this.removed = this.#packed.remove(entry, field, start, length);
+      return words[entry * 2 + bodyWord(meta)] === 0 ? 0 : entry;
     }
-    const found = this.#findLarge(entry, field, start, length);
+    const found = this.#fields.find(entry, field, start, length);
     this.removed = found !== 0;
     if (found === 0) return entry;
     this.#epoch = words[found * 2 + 3]! & FLAG_EPOCH;
-    this.#freeField(entry, found);
+    this.#fields.remove(entry, found);
     return words[entry * 2 + 4] === 0 ? 0 : entry;
-  }
-
-  #findLarge(entry: number, field: Uint8Array, start: number, length: number): number {
-    const words = this.#words;
-    const body = entry * 2 + bodyWord(words[entry * 2 + 3]!);
-    const idLow = words[body + 2]!;
-    const idHigh = words[body + 3]!;
-    const hash = this.#entries.hashField(field, start, length, idLow, idHigh);
-    return this.#entries.fields.find(hash, field, start, length, idLow, idHigh);
-  }
-
-  /** Frees a field. Returns the number of pieces of its value. */
-  #freeField(entry: number, field: number): number {
-    const words = this.#words;
-    this.#entries.cursor.fieldLeaves(field, words[field * 2]!, entry);
-    this.#entries.fields.remove(words[field * 2 + 2]! | 0, field);
-    this.#entries.chains.unlink(entry, field);
-    const pieces = this.#entries.freeBlob(field);
-    this.#entries.arena.free(field);
-    words[entry * 2 + 4]!--;
-    return pieces;
   }
 
   /** Puts the cursor on a field; returns `false` when it is absent. */
@@ -378,7 +220,7 @@ export class Hashes implements ValueType {
     const words = this.#words;
     const meta = words[entry * 2 + 3]!;
     if (meta >>> 27 !== KIND_HASH_PACKED) {
-      this.#field = this.#findLarge(entry, field, start, length);
+      this.#field = this.#fields.find(entry, field, start, length);
       return this.#field !== 0;
     }
     const base = entry * 8 + HEADER_BYTES[meta >>> 24]! + (meta & 0xffff);
@@ -449,29 +291,11 @@ export class Hashes implements ValueType {
    * @returns `true`: a hash has a field
    */
   seekRandom(entry: number, from: number): boolean {
-    const random = this.#random;
-    random.begin(from);
-    const count = this.length(entry);
-    const words = this.#words;
-    const meta = words[entry * 2 + 3]!;
-    const { fields } = this.#entries;
-    this.#entry = entry;
-    if (kindOf(meta) === KIND_HASH && count * count > fields.count * CHOOSE_FACTOR) {
-      const body = entry * 2 + bodyWord(meta);
-      // The table has fields of all hashes. Fields of others are skipped, until walking along the chain would have been
-      // cheaper.
-      for (let left = fields.count * CHOOSE_FACTOR / count; left > 0; left--) {
-        const field = fields.choose(random);
-        if (words[field * 2 + 5] !== words[body + 2] || words[field * 2 + 6] !== words[body + 3]) continue;
-        this.#field = field;
-        return true;
-      }
-    }
-    const index = random.below(count);
-    if (kindOf(meta) === KIND_HASH && index > count / 2) {
-      this.#field = words[entry * 2 + bodyWord(meta) + 1]!;
-      for (let i = count - 1; i > index; i--) this.#field = words[this.#field * 2 + 1]!;
+    this.#random.begin(from);
+    if (this.isLarge(entry)) {
+      this.seekField(entry, this.#fields.choose(entry, this.#random));
     } else {
+      const index = this.#random.below(this.length(entry));
       this.first(entry);
       for (let i = 0; i < index; i++) this.next();
     }
@@ -479,36 +303,21 @@ export class Hashes implements ValueType {
   }
 
   /**
-   * Visits a few fields, the newest first, and returns the next cursor: the hash of the next field.
+   * Visits a few fields with the cursor on each, and returns the next cursor. A field that exists from the first call,
+   * with cursor 0, until 0 is returned, is visited regardless of other changes in the meantime: once, unless fields are
+   * removed. All fields of a packed hash are visited in one call.
    *
-   * Fields are in the order of their creation. A field that was created or created again since a call is among those
-   * already visited, and the next field is still in its place or among them too: no field is skipped. If the next field
-   * was removed, or several fields have its hash, the scan starts again.
-   *
-   * @param cursor 0 at the beginning; 0 is returned at the end
+   * @param cursor an unsigned 32-bit integer
    * @param visit a function that must not change the store
    */
   scan(entry: number, cursor: number, visit: () => void): number {
-    const words = this.#words;
-    const meta = words[entry * 2 + 3]!;
-    if (kindOf(meta) === KIND_HASH_PACKED) {
-      for (let more = this.first(entry); more; more = this.next()) visit();
-      return 0;
+    if (this.isLarge(entry)) {
+      return this.#fields.scan(entry, cursor, (field) => {
+        this.seekField(entry, field);
+        visit();
+      });
     }
-    const body = entry * 2 + bodyWord(meta);
-    const idLow = words[body + 2]!;
-    const idHigh = words[body + 3]!;
-    const { fields } = this.#entries;
-    let field = cursor === 0 ? 0 : fields.findOnly(cursor | 0, idLow, idHigh);
-    if (field === 0) field = words[body + 1]!;
-    this.#entry = entry;
-    for (let visited = 0; field !== entry; visited++) {
-      const hash = words[field * 2 + 2]!;
-      if (visited >= SCAN_FIELDS_COUNT && hash !== 0 && fields.findOnly(hash | 0, idLow, idHigh) === field) return hash;
-      this.#field = field;
-      visit();
-      field = words[field * 2 + 1]!;
-    }
+    for (let more = this.first(entry); more; more = this.next()) visit();
     return 0;
   }
 
@@ -554,22 +363,9 @@ export class Hashes implements ValueType {
     return entry;
   }
 
-  /**
-   * Frees the fields of a large hash that was removed from the table, and finally its entry. A field is one step, and
-   * so is a piece of its value.
-   *
-   * @returns the budget left; the entry is freed when it is above 0
-   */
+  /** Frees the fields of a large hash that was removed from the table, and finally its entry. */
   free(entry: number, budget: number): number {
-    const words = this.#words;
-    const body = entry * 2 + bodyWord(words[entry * 2 + 3]!);
-    while (words[body] !== 0) {
-      if (budget-- <= 0) return 0;
-      budget -= this.#freeField(entry, words[body]!);
-    }
-    this.#entries.garbage.remove(entry);
-    this.#entries.arena.free(entry);
-    return Math.max(1, budget);
+    return this.#fields.free(entry, budget);
   }
 
   /** Updates the references to a field that compaction has moved. */
@@ -582,23 +378,9 @@ export class Hashes implements ValueType {
     assert(false, "a piece of a part of a hash moved");
   }
 
-  /**
-   * Returns the bytes that the fields of a hash take in the arena beyond its entry.
-   *
-   * @param samples the number of fields that are measured, the others count as their average; 0: all
-   */
+  /** Returns the bytes that the fields of a hash take in the arena beyond its entry. */
   partsBytes(entry: number, samples: number): number {
-    const words = this.#words;
-    if (kindOf(words[entry * 2 + 3]!) !== KIND_HASH) return 0;
-    let bytes = 0;
-    let measured = 0;
-    let field = words[entry * 2 + bodyWord(words[entry * 2 + 3]!)]!;
-    for (; field !== 0 && field !== entry && (samples === 0 || measured < samples); measured++) {
-      bytes += this.#entries.arena.sizeAt(field) + this.#entries.blobs.bytes(this.#entries.firstPiece(field));
-      field = words[field * 2]!;
-    }
-    const count = words[entry * 2 + 4]!;
-    return measured === count ? bytes : Math.round(bytes / measured * count);
+    return this.isLarge(entry) ? this.#fields.partsBytes(entry, samples) : 0;
   }
 
   /** Returns the number of fields that have an entry. */
@@ -606,56 +388,17 @@ export class Hashes implements ValueType {
     return this.isLarge(entry) ? this.#words[entry * 2 + 4]! : 0;
   }
 
-  /** Visits the sizes of the fields and pieces of blobs of a copy. */
+  /** Visits the sizes of the fields, and of the pieces of their blobs, of a copy. */
   measureCopy(entry: number, count: (size: number) => void): void {
-    const words = this.#words;
-    if (kindOf(words[entry * 2 + 3]!) !== KIND_HASH) return;
-    const entries = this.#entries;
-    const body = entry * 2 + bodyWord(words[entry * 2 + 3]!);
-    for (let field = words[body]!; field !== entry; field = words[field * 2]!) {
-      const meta = words[field * 2 + 3]!;
-      count(HEADER_BYTES[meta >>> 24]! + keyLengthOf(meta) + entries.inlineSize(field));
-      entries.blobs.eachSize(entries.firstPiece(field), count);
-    }
+    if (this.isLarge(entry)) this.#fields.measureCopy(entry, count);
   }
 
   /** Copies a hash to an absent key. */
   copyEntry(entry: number, key: Uint8Array, start: number, length: number, deadlineMs: number): number {
     if (!this.isLarge(entry)) return this.#entries.clonePacked(entry, key, start, length, deadlineMs);
     const made = this.#entries.create(KIND_HASH, key, start, length, deadlineMs, 0);
-    this.#copyFields(entry, made);
+    this.#fields.copy(entry, made);
     return made;
-  }
-
-  #copyFields(from: number, to: number): void {
-    const words = this.#words;
-    const entries = this.#entries;
-    this.#beginLarge(to);
-    const body = bodyWord(words[from * 2 + 3]!);
-    const idLow = words[to * 2 + body + 2]!;
-    const idHigh = words[to * 2 + body + 3]!;
-    const epoch = words[to * 2 + 3]! & FLAG_EPOCH;
-    for (let field = words[from * 2 + body]!; field !== from; field = words[field * 2]!) {
-      const meta = words[field * 2 + 3]!;
-      const start = field * 8 + HEADER_BYTES[meta >>> 24]!;
-      const length = keyLengthOf(meta);
-      const hash = entries.hashField(this.#bytes, start, length, idLow, idHigh);
-      const inlineSize = kindOf(meta) === KIND_FIELD ? words[field * 2 + 4]! : 0;
-      const made = entries.createField(
-        kindOf(meta),
-        epoch,
-        hash,
-        idLow,
-        idHigh,
-        this.#bytes,
-        start,
-        length,
-        inlineSize,
-      );
-      entries.cloneValue(field, made);
-      entries.chains.link(to, made, false);
-    }
-    words[to * 2 + 4] = words[from * 2 + 4]!;
   }
 
   /** Captures a packed hash whole. */
