@@ -40,6 +40,15 @@ export function copyBytes(
   }
 }
 
+/** Copies `length` bytes to another place in the same buffer. The ranges must not overlap. Allocates nothing. */
+export function moveBytes(bytes: Uint8Array, from: number, to: number, length: number): void {
+  if (length <= LOOP_COPY_MAX_BYTES) {
+    for (let i = 0; i < length; i++) bytes[to + i] = bytes[from + i]!;
+  } else {
+    bytes.copyWithin(to, from, from + length);
+  }
+}
+
 /** Runs up to this length are copied eight bytes at a time if both buffers have a view. */
 const VIEWED_COPY_MAX_BYTES = 96;
 

@@ -543,17 +543,17 @@ export const FLUSH_SLOTS_VISITS_MAX_BYTES = 512 * 1024;
  */
 export const BLOCK_SHARED_MAX_BYTES = 8192;
 /**
- * The largest run of a packed list or hash. A list or hash beyond it becomes a large one. Moving the tail of a run of
- * this size takes no longer than a lookup.
+ * The largest run of a packed hash. A hash beyond it becomes a large one. Moving the tail of a run of this size takes
+ * no longer than a lookup.
  */
 export const PACKED_MAX_BYTES = 512;
-/** The largest element, field or value in a packed list or hash, so that its length takes one byte. */
+/** The largest field or value in a packed hash, so that its length takes one byte. */
 export const PACKED_ELEMENT_MAX_BYTES = 64;
 /** The initial size of a list's leaf, unless its first element needs more. */
 export const LEAF_INITIAL_BYTES = 512;
 /**
- * The size at which a leaf of a list is full and is followed by another. Reaching an element walks over half of a leaf
- * on average.
+ * The size at which a leaf of a list is full and is followed by another. A list whose elements fit in one leaf is
+ * packed. Reaching an element walks over half of a leaf on average.
  */
 export const LEAF_MAX_BYTES = 2048;
 /**
@@ -561,7 +561,7 @@ export const LEAF_MAX_BYTES = 2048;
  * the leaf.
  */
 export const LEAF_REPLACED_MAX_BYTES = 4096;
-/** The longest element that is stored in a leaf of a list. Longer ones are stored outside of the leaf. */
+/** The longest element that is stored in a packed list or a leaf. Longer ones are stored outside of a leaf. */
 export const ELEMENT_INLINE_MAX_BYTES = 1024;
 /**
  * The most leaves of a directory, which is then followed by another. Reaching an element walks over half of them at

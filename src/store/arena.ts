@@ -18,11 +18,11 @@
  * has its kind in the top five bits and is not 0.
  *
  * Why size classes: slots of one size can be reused by every later block of the class. Classes are 8 bytes apart up to
- * 128, at most 7 % apart up to 5 KiB, and 15 % up to 8 KiB. Larger ones, of which few fit into a page, are up to a
- * factor of two apart. Memory freed in one class becomes usable for another by *compaction*: the blocks of the emptiest
- * page of a class move into free slots of its other pages, and the page becomes free for any class. A page's worth of
- * slots was freed before that, so freeing costs at most one move a block, and no mix of sizes can waste more than about
- * a page a class. (These are memcached's slabs, without its stranded pages.)
+ * 128, at most 5 % apart up to 2 KiB, 8 % up to 5 KiB, and 15 % up to 8 KiB. Larger ones, of which few fit into a page,
+ * are up to a factor of two apart. Memory freed in one class becomes usable for another by *compaction*: the blocks of
+ * the emptiest page of a class move into free slots of its other pages, and the page becomes free for any class. A
+ * page's worth of slots was freed before that, so freeing costs at most one move a block, and no mix of sizes can waste
+ * more than about a page a class. (These are memcached's slabs, without its stranded pages.)
  *
  * @module
  */
@@ -44,7 +44,7 @@ const BLOCK_MIN_BYTES = 24;
 const KIND_SHIFT = 27;
 /** The largest class size, in bytes, of those that are 8 bytes apart. Larger classes divide a page evenly. */
 const FINE_MAX_BYTES = 128;
-const CLASS_RATIO = 1.07;
+const CLASS_RATIO = 1.05;
 
 /**
  * The number of lists of pages in a class. Lists 1 (few) to 3 (most) are the thirds of free slots. Full and current
@@ -53,6 +53,7 @@ const CLASS_RATIO = 1.07;
 const LISTS_PER_CLASS = 4;
 const NOT_LISTED = 0;
 const NO_PAGE = -1;
+const NO_CLASS = -1;
 const PAGE_FREE = 0xff;
 const PAGE_TABLE = 0xfe;
 
@@ -118,6 +119,9 @@ export class Arena {
   readonly #heads = new Int32Array(CLASSES_COUNT * LISTS_PER_CLASS);
   readonly #classFree = new Float64Array(CLASSES_COUNT);
 
+  /** The class whose current page became empty last. */
+  #emptied = NO_CLASS;
+
   // Per page: class, its list, number of free slots, first freed slot (unit + 1), first unit that was never used,
   // neighbours.
   readonly #pageClass: Uint8Array;
@@ -176,6 +180,7 @@ export class Arena {
     this.#classFree.fill(0);
     this.#pageClass.fill(PAGE_FREE);
     this.#pageList.fill(NOT_LISTED);
+    this.#emptied = NO_CLASS;
     this.#freePageHead = NO_PAGE;
     this.#freshPages = 0;
   }
@@ -244,7 +249,10 @@ export class Arena {
     const free = ++this.#freeSlots[page]!;
     this.#classFree[kind]!++;
     this.usedBytes -= this.#sizes[kind]!;
-    if (page === this.#current[kind]) return;
+    if (page === this.#current[kind]) {
+      if (free === this.#slots[kind]!) this.#keepEmpty(kind);
+      return;
+    }
     if (free === this.#slots[kind]!) {
       this.#unlist(page, kind);
       this.#releasePage(page, kind);
@@ -255,6 +263,20 @@ export class Arena {
         this.#enlist(page, kind, list);
       }
     }
+  }
+
+  /**
+   * Keeps the current page of a class, which became empty, for its next block, and releases the one that was kept
+   * before. So blocks that grow through many classes do not leave a page in each.
+   */
+  #keepEmpty(kind: number): void {
+    const before = this.#emptied;
+    this.#emptied = kind;
+    if (before === kind || before === NO_CLASS) return;
+    const page = this.#current[before]!;
+    if (page === NO_PAGE || this.#freeSlots[page] !== this.#slots[before]) return;
+    this.#current[before] = NO_PAGE;
+    this.#releasePage(page, before);
   }
 
   /** Allocates a whole page for a table; returns -1 when there is none. Its content is undefined. */

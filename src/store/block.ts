@@ -14,7 +14,7 @@
  *            STRING_SHORT  –                                  value follows the key; never a deadline
  *            STRING        –                                  value follows the key
  *            STRING_BLOB   first piece
- *            LIST_PACKED   count of elements                  packed elements follow the key
+ *            LIST_PACKED   start of the run:16 · count:16     packed elements follow the key (list_packed.ts)
  *            LIST          first directory, last directory
  *            HASH_PACKED   count of fields                    packed fields and values follow the key
  *            HASH          first field, last field, id low, id high

@@ -12,7 +12,7 @@
  * @module
  */
 
-import { copyBytes } from "../bytes.ts";
+import { copyBytes, moveBytes } from "../bytes.ts";
 import { assert } from "../errors.ts";
 import { BLOCK_SHARED_MAX_BYTES, KEY_SIZE_MAX_BYTES } from "../limits.ts";
 import type { Arena } from "./arena.ts";
@@ -370,7 +370,7 @@ export class Entries {
       words[to * 2 + ENTRY_WORDS] = words[entry * 2 + ENTRY_WORDS]!;
       words[to * 2 + ENTRY_WORDS + 1] = words[entry * 2 + ENTRY_WORDS + 1]!;
     }
-    copyBytes(this.bytes, entry * 8 + oldTail, this.bytes, to * 8 + newTail, tailSize);
+    moveBytes(this.bytes, entry * 8 + oldTail, to * 8 + newTail, tailSize);
     this.#relink(entry, to, keepsDeadline);
     if (sameKind) this.#relinkValue(to);
     this.arena.free(entry);

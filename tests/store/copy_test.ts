@@ -201,7 +201,7 @@ Deno.test("Store makeRoomForCopy() evicts about as much as a small copy takes", 
 
 Deno.test("Store makeRoomForCopy() makes enough room for blocks of all sizes", () => {
   for (let seed = 0; seed < 20; seed += 20 / HASHES_COUNT) {
-    const store = newStore(16 * MIB, true);
+    const store = newStore(20 * MIB, true);
     const hash = new Map<string, string>();
     // The hash has fields of nearly every size class, and the table has to grow.
     for (let i = 0; i < 400; i++) hash.set(`long:${i}`, "x".repeat((i * 20 + seed) % 8_000));

@@ -2,13 +2,14 @@
  * Lists: packed while small, then leaves of packed elements under a chain of directories.
  *
  * ```text
- * LIST_PACKED entry   count · … key · packed elements             up to 512 bytes, elements up to 64
+ * LIST_PACKED entry   start, count · … key · packed elements      as many as fit in a leaf: list_packed.ts
  *
- * LIST entry          first, last directory · … key             leaves under directories: list_parts.ts
+ * LIST entry          first, last directory · … key              leaves under directories: list_parts.ts
  * ```
  *
- * Pushing and popping work on the first or last leaf. Reaching an index skips a directory (tens of thousands of
- * elements) or a leaf (a hundred) at a time, from the nearer end. Elements above 1 KiB are in separate blobs.
+ * Pushing and popping work on the packed run, or on the first or last leaf. Reaching an index skips a directory (tens
+ * of thousands of elements) or a leaf (a hundred) at a time, from the nearer end. Elements above 1 KiB are in separate
+ * blobs.
  *
  * @module
  */
@@ -29,8 +30,6 @@ import {
   ELEMENT_INLINE_MAX_BYTES,
   LEAF_INITIAL_BYTES,
   LEAF_REPLACED_MAX_BYTES,
-  PACKED_ELEMENT_MAX_BYTES,
-  PACKED_MAX_BYTES,
   SNAPSHOT_PART_BYTES,
   SNAPSHOT_PART_ITEMS,
 } from "../../limits.ts";
@@ -49,6 +48,7 @@ import {
 import { type Entries, KEEP_NOTHING } from "../entries.ts";
 import type { Keyspace } from "../keyspace.ts";
 import { ListEditor } from "./list_edit.ts";
+import { PackedLists } from "./list_packed.ts";
 import { ListParts, PART_HEADER_BYTES } from "./list_parts.ts";
 import {
   isOutside,
@@ -72,6 +72,7 @@ export class Lists implements ValueType {
   #capturedEqual = 0;
   readonly #keyspace: Keyspace;
   readonly #entries: Entries;
+  readonly #packed: PackedLists;
   readonly #parts: ListParts;
   readonly #editor: ListEditor;
   readonly #words: Uint32Array;
@@ -91,8 +92,9 @@ export class Lists implements ValueType {
   constructor(keyspace: Keyspace, entries: Entries) {
     this.#keyspace = keyspace;
     this.#entries = entries;
+    this.#packed = new PackedLists(entries);
     this.#parts = new ListParts(entries);
-    this.#editor = new ListEditor(entries, this.#parts);
+    this.#editor = new ListEditor(entries, this.#packed, this.#parts);
     this.#words = entries.words;
     this.#bytes = entries.bytes;
     this.#view = entries.arena.view;
@@ -100,8 +102,8 @@ export class Lists implements ValueType {
 
   /** Returns the number of elements of a list. */
   length(entry: number): number {
-    const meta = this.#words[entry * 2 + 3]!;
-    return this.#words[entry * 2 + (kindOf(meta) === KIND_LIST ? 4 : bodyWord(meta))]!;
+    const isLarge = kindOf(this.#words[entry * 2 + 3]!) === KIND_LIST;
+    return isLarge ? this.#words[entry * 2 + 4]! : this.#packed.count(entry);
   }
 
   /**
@@ -140,15 +142,8 @@ export class Lists implements ValueType {
     start: number,
     length: number,
   ): number {
-    const words = this.#words;
-    if (length <= PACKED_ELEMENT_MAX_BYTES) {
-      const size = packedSize(length);
-      const entry = this.#entries.create(KIND_LIST_PACKED, key, keyStart, keyLength, 0, size);
-      words[entry * 2 + 4] = size;
-      words[entry * 2 + bodyWord(words[entry * 2 + 3]!)] = 1;
-      writePacked(this.#bytes, this.#entries.valueStart(entry), source, start, length);
-      return entry;
-    }
+    const packed = this.#packed.create(key, keyStart, keyLength, source, start, length);
+    if (packed !== 0) return packed;
     const entry = this.#entries.create(KIND_LIST, key, keyStart, keyLength, 0, 0);
     this.#emptyLarge(entry);
     this.#pushLarge(entry, false, source, start, length);
@@ -163,22 +158,10 @@ export class Lists implements ValueType {
     length: number,
     view?: DataView,
   ): number {
-    const words = this.#words;
-    const meta = words[entry * 2 + 3]!;
-    if (kindOf(meta) === KIND_LIST_PACKED) {
-      const used = words[entry * 2 + 4]!;
-      const size = packedSize(length);
-      if (length > PACKED_ELEMENT_MAX_BYTES || used + size > PACKED_MAX_BYTES) {
-        entry = this.#enlarge(entry);
-      } else {
-        entry = this.#entries.reform(entry, meta >>> 24, used + size, used);
-        const at = this.#entries.valueStart(entry);
-        if (head) this.#bytes.copyWithin(at + size, at, at + used);
-        writePacked(this.#bytes, head ? at : at + used, source, start, length, this.#view, view);
-        words[entry * 2 + 4] = used + size;
-        words[entry * 2 + bodyWord(meta)]!++;
-        return entry;
-      }
+    if (kindOf(this.#words[entry * 2 + 3]!) === KIND_LIST_PACKED) {
+      const pushed = this.#packed.push(entry, head, source, start, length, view);
+      if (pushed !== 0) return pushed;
+      entry = this.#enlarge(entry);
     }
     this.#pushLarge(entry, head, source, start, length, view);
     return entry;
@@ -193,15 +176,15 @@ export class Lists implements ValueType {
 
   /** Turns a packed list into a large one. */
   #enlarge(entry: number): number {
-    const words = this.#words;
-    const meta = words[entry * 2 + 3]!;
-    const used = words[entry * 2 + 4]!;
-    const count = words[entry * 2 + bodyWord(meta)]!;
-    copyBytes(this.#bytes, this.#entries.valueStart(entry), this.#scratch, 0, used);
-    const large = this.#entries.reform(entry, topOf(KIND_LIST, flagsOf(meta)), 0, KEEP_NOTHING);
+    const flags = flagsOf(this.#words[entry * 2 + 3]!);
+    const begin = this.#packed.begin(entry);
+    const used = this.#packed.end(entry) - begin;
+    const count = this.#packed.count(entry);
+    copyBytes(this.#bytes, begin, this.#scratch, 0, used);
+    const large = this.#entries.reform(entry, topOf(KIND_LIST, flags), 0, KEEP_NOTHING);
     this.#emptyLarge(large);
     const directory = this.#parts.addDirectory(large, false);
-    const leaf = this.#parts.addLeaf(directory, 0, Math.max(used, PACKED_MAX_BYTES), false);
+    const leaf = this.#parts.addLeaf(directory, 0, used, false);
     copyBytes(this.#scratch, 0, this.#bytes, leaf * 8 + PART_HEADER_BYTES, used);
     this.#parts.setRun(leaf, 0, used);
     this.#parts.addCount(large, directory, 0, count);
@@ -260,14 +243,7 @@ export class Lists implements ValueType {
   #pop(entry: number, head: boolean): number {
     const words = this.#words;
     const meta = words[entry * 2 + 3]!;
-    if (kindOf(meta) === KIND_LIST_PACKED) {
-      const used = words[entry * 2 + 4]!;
-      const at = this.#entries.valueStart(entry);
-      const edge = head ? nextPacked(this.#bytes, at) : previousPacked(this.#bytes, at + used);
-      if (head) this.#bytes.copyWithin(at, edge, at + used);
-      words[entry * 2 + 4] = head ? used - (edge - at) : edge - at;
-      return --words[entry * 2 + bodyWord(meta)]!;
-    }
+    if (kindOf(meta) === KIND_LIST_PACKED) return this.#packed.pop(entry, head);
     const directory = words[entry * 2 + bodyWord(meta) + (head ? 0 : 1)]!;
     const item = head ? 0 : this.#parts.items(directory) - 1;
     const leaf = this.#parts.leaf(directory, item);
@@ -292,24 +268,13 @@ export class Lists implements ValueType {
       const before = this.length(entry);
       this.#reportAt(EFFECTS.listSet, entry, before, index < 0 ? index + before : index, source, start, length);
     }
-    const words = this.#words;
-    const meta = words[entry * 2 + 3]!;
-    if (kindOf(meta) === KIND_LIST_PACKED) {
-      const used = words[entry * 2 + 4]!;
-      this.seek(entry, index);
-      const offset = this.#at - this.#entries.valueStart(entry);
-      const tail = nextPacked(this.#bytes, this.#at) - this.#entries.valueStart(entry);
-      const size = offset + packedSize(length) + used - tail;
-      if (length <= PACKED_ELEMENT_MAX_BYTES && size <= PACKED_MAX_BYTES) {
-        this.#rebuild(this.#entries.valueStart(entry), offset, tail, used, source, start, length);
-        entry = this.#entries.reform(entry, meta >>> 24, size, 0);
-        copyBytes(this.#scratch, 0, this.#bytes, this.#entries.valueStart(entry), size);
-        words[entry * 2 + 4] = size;
-        return entry;
-      }
-      entry = this.#enlarge(entry);
-    }
     this.seek(entry, index);
+    if (kindOf(this.#words[entry * 2 + 3]!) === KIND_LIST_PACKED) {
+      const changed = this.#packed.set(entry, this.#at, source, start, length);
+      if (changed !== 0) return changed;
+      entry = this.#enlarge(entry);
+      this.seek(entry, index);
+    }
     this.#setLarge(source, start, length);
     return entry;
   }
@@ -378,7 +343,7 @@ export class Lists implements ValueType {
     if (index === 0 || index === this.length(entry)) return this.#push(entry, index === 0, source, start, length);
     this.seek(entry, index);
     if (kindOf(this.#words[entry * 2 + 3]!) === KIND_LIST_PACKED) {
-      const inserted = this.#editor.insertPacked(entry, this.#at, source, start, length);
+      const inserted = this.#packed.insert(entry, this.#at, source, start, length);
       if (inserted !== 0) return inserted;
       entry = this.#enlarge(entry);
       this.seek(entry, index);
@@ -402,7 +367,7 @@ export class Lists implements ValueType {
       return 0;
     }
     this.seek(entry, index);
-    if (kindOf(this.#words[entry * 2 + 3]!) === KIND_LIST_PACKED) this.#editor.removePacked(entry, this.#at, count);
+    if (kindOf(this.#words[entry * 2 + 3]!) === KIND_LIST_PACKED) this.#packed.remove(entry, this.#at, count);
     else this.#editor.removeLarge(entry, this.#directory, this.#item, this.#at, count);
     return entry;
   }
@@ -496,15 +461,14 @@ export class Lists implements ValueType {
     const meta = words[entry * 2 + 3]!;
     const body = entry * 2 + bodyWord(meta);
     if (meta >>> 27 === KIND_LIST_PACKED) {
-      const count = words[body]!;
+      const count = words[body]! & 0xffff;
       if (index < 0) index += count;
       if (index < 0 || index >= count) return false;
-      const begin = entry * 8 + HEADER_BYTES[meta >>> 24]! + (meta & 0xffff);
-      const end = begin + words[entry * 2 + 4]!;
+      const value = entry * 8 + HEADER_BYTES[meta >>> 24]! + (meta & 0xffff);
       this.#directory = 0;
-      this.#begin = begin;
-      this.#end = end;
-      this.#at = seekPacked(this.#bytes, begin, end, count, index);
+      this.#begin = value + (words[body]! >>> 16);
+      this.#end = value + words[entry * 2 + 4]!;
+      this.#at = seekPacked(this.#bytes, this.#begin, this.#end, count, index);
       return true;
     }
     this.#entry = entry;

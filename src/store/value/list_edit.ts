@@ -21,11 +21,10 @@ import {
   ELEMENT_INLINE_MAX_BYTES,
   FREED_AT_ONCE_MAX_COUNT,
   LEAF_INITIAL_BYTES,
-  PACKED_ELEMENT_MAX_BYTES,
-  PACKED_MAX_BYTES,
 } from "../../limits.ts";
 import { bodyWord, KIND_LIST_PACKED, kindOf } from "../block.ts";
 import type { Entries } from "../entries.ts";
+import type { PackedLists } from "./list_packed.ts";
 import { type ListParts, PART_HEADER_BYTES } from "./list_parts.ts";
 import { nextPacked, OUTSIDE_BYTES, packedSize, writeOutside, writePacked } from "./packed.ts";
 
@@ -35,6 +34,7 @@ const DETACHING_PAGES = 3;
 /** An editor of the middle of lists in one arena. */
 export class ListEditor {
   readonly #entries: Entries;
+  readonly #packed: PackedLists;
   readonly #parts: ListParts;
   readonly #words: Uint32Array;
   readonly #bytes: Uint8Array;
@@ -45,32 +45,12 @@ export class ListEditor {
   #left = 0;
   #end = 0;
 
-  constructor(entries: Entries, parts: ListParts) {
+  constructor(entries: Entries, packed: PackedLists, parts: ListParts) {
     this.#entries = entries;
+    this.#packed = packed;
     this.#parts = parts;
     this.#words = entries.words;
     this.#bytes = entries.bytes;
-  }
-
-  /**
-   * Inserts an element before the one at `at` in a packed list.
-   *
-   * @returns the entry's reference from now on; 0 when the list would no longer be small
-   */
-  insertPacked(entry: number, at: number, source: Uint8Array, start: number, length: number): number {
-    const words = this.#words;
-    const meta = words[entry * 2 + 3]!;
-    const used = words[entry * 2 + 4]!;
-    const size = packedSize(length);
-    if (length > PACKED_ELEMENT_MAX_BYTES || used + size > PACKED_MAX_BYTES) return 0;
-    const offset = at - this.#entries.valueStart(entry);
-    entry = this.#entries.reform(entry, meta >>> 24, used + size, used);
-    const begin = this.#entries.valueStart(entry);
-    this.#bytes.copyWithin(begin + offset + size, begin + offset, begin + used);
-    writePacked(this.#bytes, begin + offset, source, start, length);
-    words[entry * 2 + 4] = used + size;
-    words[entry * 2 + bodyWord(meta)]!++;
-    return entry;
   }
 
   /** Inserts an element before the one at `at` in the leaf at `item` of a large list. */
@@ -182,17 +162,6 @@ export class ListEditor {
       writePacked(this.#bytes, at, source, start, length);
     }
     this.#parts.addCount(entry, directory, item, 1);
-  }
-
-  /** Removes elements of a packed list from the one at `at` on, which must exist and not be all. */
-  removePacked(entry: number, at: number, count: number): void {
-    const words = this.#words;
-    const end = this.#entries.valueStart(entry) + words[entry * 2 + 4]!;
-    let after = at;
-    for (let i = 0; i < count; i++) after = nextPacked(this.#bytes, after);
-    this.#bytes.copyWithin(at, after, end);
-    words[entry * 2 + 4]! -= after - at;
-    words[entry * 2 + bodyWord(words[entry * 2 + 3]!)]! -= count;
   }
 
   /** Removes elements of a large list from the one at `at` on, which must exist and not be all. */
@@ -366,11 +335,10 @@ export class ListEditor {
     const meta = words[entry * 2 + 3]!;
     const body = entry * 2 + bodyWord(meta);
     if (kindOf(meta) === KIND_LIST_PACKED) {
-      const begin = this.#entries.valueStart(entry);
-      const end = begin + words[entry * 2 + 4]!;
-      const removed = this.#filter(0, begin, end, fromTail, most, other, start, length);
-      words[body]! -= removed;
-      words[entry * 2 + 4] = this.#end - begin;
+      const packed = this.#packed;
+      const begin = packed.begin(entry);
+      const removed = this.#filter(0, begin, packed.end(entry), fromTail, most, other, start, length);
+      packed.removed(entry, this.#end, removed);
       return removed;
     }
     const before = words[entry * 2 + 4]!;

@@ -28,6 +28,8 @@ import { equalsPacked, isOutside, nextPacked, outsidePiece, packedLength, setOut
 
 /** The header size of a leaf or a directory, in bytes. */
 export const PART_HEADER_BYTES = 16;
+/** The longest run of a leaf, unless its elements are replaced by longer ones, in bytes. */
+export const LEAF_RUN_MAX_BYTES = LEAF_MAX_BYTES - PART_HEADER_BYTES;
 /**
  * A full leaf grows by its size shifted right by this, an eighth: doubling would waste memory in a list of a few
  * hundred bytes.
@@ -156,9 +158,13 @@ export class ListParts {
       this.setRun(leaf, to, to + used);
       return leaf;
     }
-    const largest = LEAF_MAX_BYTES - PART_HEADER_BYTES;
-    if (used + size > largest) return 0;
-    return this.resizeLeaf(directory, item, Math.min(largest, used + size + (used >>> LEAF_GROWTH_SHIFT)), head);
+    if (used + size > LEAF_RUN_MAX_BYTES) return 0;
+    return this.resizeLeaf(
+      directory,
+      item,
+      Math.min(LEAF_RUN_MAX_BYTES, used + size + (used >>> LEAF_GROWTH_SHIFT)),
+      head,
+    );
   }
 
   /**

@@ -76,7 +76,7 @@ Deno.test("Store listInsert() keeps a list packed while it is small", () => {
   fixture.insert(0, "first");
   fixture.insert(5, "last");
   assert(fixture.store.isPacked(fixture.entry));
-  fixture.insert(3, "x".repeat(65));
+  fixture.insert(3, "x".repeat(1_025));
   assert(!fixture.store.isPacked(fixture.entry));
   fixture.check();
 });
