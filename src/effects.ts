@@ -275,6 +275,8 @@ export interface EffectRow extends EffectDefinition {
   /** The slots of all items, and those of the repeated ones. */
   readonly slots: number;
   readonly partSlots: number;
+  /** The number of items in a part, 0 when there can be only one. */
+  readonly partItems: number;
   /** The greatest number or length in the slots in which rows have different items. */
   readonly indexMax: number;
   readonly valueMax: number;
@@ -411,6 +413,7 @@ function compile(definitions: Readonly<Record<EffectName, EffectDefinition>>): R
       itemsCount: 1 + all.length,
       slots: slotsOf(all),
       partSlots: slotsOf(repeated),
+      partItems: repeated.length,
       indexMax: maxOf(Slot.INDEX),
       valueMax: maxOf(Slot.VALUE),
       label,

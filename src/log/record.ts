@@ -26,6 +26,10 @@ import { read16, read32 } from "../bytes.ts";
 // V8 folds a constant of the same module into the code, but loads an imported one each time.
 const { DEADLINE, KEY, NEW_DEADLINE, BEFORE, TAIL, INDEX, COUNT, FIELD, VALUE } = Slot;
 const RARE = NEW_DEADLINE | TAIL | INDEX | COUNT;
+const PART = FIELD | VALUE;
+const ROWS = EFFECT_BY_NUMBER;
+const KEY_MAX_BYTES = KEY_SIZE_MAX_BYTES;
+const COUNT_MAX = ELEMENTS_MAX_COUNT;
 
 /** The number of the closing record of a snapshot. */
 export const END_NUMBER = 0;
@@ -100,53 +104,46 @@ export class RecordDecoder {
     if (this.ended) throw new ProtocolError("Cannot read a record after the closing one");
     const items = this.#arrayHeader();
     const number = this.#integer(0xff);
-    const row = EFFECT_BY_NUMBER[number];
+    const row = ROWS[number];
     if (row === undefined) return this.#closing(number, items);
-    const partItems = row.repeated.length;
+    const { slots } = row;
     let further = items - row.itemsCount;
-    if (further !== 0 && (further < 0 || partItems === 0 || further % partItems !== 0)) throw wrongItems(items, row);
+    if (further !== 0 && (further < 0 || further % row.partItems !== 0)) throw wrongItems(items, row);
     this.count++;
     effect.row = row;
     effect.part = 0;
-    const { slots } = row;
     if ((slots & DEADLINE) !== 0) effect.deadlineMs = this.#integer(DEADLINE_MAX_MS);
     if ((slots & KEY) !== 0) {
-      effect.keyStart = this.#bin(KEY_SIZE_MAX_BYTES);
+      effect.keyStart = this.#bin(KEY_MAX_BYTES);
       effect.keyLength = this.#length;
     }
-    if ((slots & BEFORE) !== 0) effect.before = this.#integer(ELEMENTS_MAX_COUNT);
-    if ((slots & RARE) !== 0) this.#rare(effect, row);
-    if ((slots & FIELD) !== 0) {
-      effect.fieldStart = this.#bin(FIELD_SIZE_MAX_BYTES);
-      effect.fieldLength = this.#length;
-    }
-    if ((slots & VALUE) !== 0) {
-      effect.valueStart = this.#bin(row.valueMax);
-      effect.valueLength = this.#length;
-    }
+    if ((slots & BEFORE) !== 0) effect.before = this.#integer(COUNT_MAX);
+    if ((slots & RARE) !== 0) this.#rareNumbers(effect, row);
+    if ((slots & PART) !== 0) this.#part(effect, row);
     this.#target.apply(effect);
-    for (; further > 0; further -= partItems) {
-      this.#bytesOf(effect, slots);
+    for (; further > 0; further -= row.partItems) {
       effect.part++;
+      this.#part(effect, row);
       this.#target.apply(effect);
     }
   }
 
-  #rare(effect: Effect, { slots, indexMax }: EffectRow): void {
+  /** Decodes the numbers that few effects have. */
+  #rareNumbers(effect: Effect, { slots, indexMax }: EffectRow): void {
     if ((slots & NEW_DEADLINE) !== 0) effect.deadlineMs = this.#integer(DEADLINE_MAX_MS);
     if ((slots & TAIL) !== 0) effect.tail = this.#integer(1);
     if ((slots & INDEX) !== 0) effect.index = this.#integer(indexMax);
-    if ((slots & COUNT) !== 0) effect.count = this.#integer(ELEMENTS_MAX_COUNT);
+    if ((slots & COUNT) !== 0) effect.count = this.#integer(COUNT_MAX);
   }
 
-  /** Decodes the items that a part can have. */
-  #bytesOf(effect: Effect, slots: number): void {
+  /** Decodes the items that can be repeated. */
+  #part(effect: Effect, { slots, valueMax }: EffectRow): void {
     if ((slots & FIELD) !== 0) {
       effect.fieldStart = this.#bin(FIELD_SIZE_MAX_BYTES);
       effect.fieldLength = this.#length;
     }
     if ((slots & VALUE) !== 0) {
-      effect.valueStart = this.#bin(effect.row.valueMax);
+      effect.valueStart = this.#bin(valueMax);
       effect.valueLength = this.#length;
     }
   }

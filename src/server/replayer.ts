@@ -12,7 +12,7 @@
  */
 
 import { equalBytes } from "../bytes.ts";
-import { type Effect, type EffectNameOf, type EffectRow, Slot } from "../effects.ts";
+import { type Effect, EFFECT_BY_NUMBER, type EffectNameOf, type EffectRow, Slot } from "../effects.ts";
 import { assert, ProtocolError } from "../errors.ts";
 import { SNAPSHOT_PART_BYTES, SNAPSHOT_PART_ITEMS } from "../limits.ts";
 import type { RecordTarget } from "../log/record.ts";
@@ -32,8 +32,8 @@ export class Replayer implements RecordTarget {
   dropped = 0;
   readonly #store: Store;
   readonly #isRepair: boolean;
-  /** The types of value, by the names that effects have for them. */
-  readonly #types: Readonly<Record<string, ValueType>>;
+  /** The types of the values that effects change, by the numbers of the effects. */
+  readonly #types: readonly (ValueType | undefined)[];
   /** The entry to which the next part of an effect applies, 0 for an absent key, or SKIPPED. */
   #entry = 0;
   /** In a repair: the key of the last record that adds to a value, and the number and bytes of its items so far. */
@@ -50,14 +50,15 @@ export class Replayer implements RecordTarget {
   constructor(store: Store, isRepair = false) {
     this.#store = store;
     this.#isRepair = isRepair;
-    const types = Object.entries(store.types);
-    this.#types = Object.fromEntries(types.map(([number, type]) => [TYPE_NAMES[Number(number) as EntryType], type]));
+    const types = new Map<string, ValueType>();
+    for (const [number, type] of Object.entries(store.types)) types.set(TYPE_NAMES[Number(number) as EntryType], type);
+    this.#types = EFFECT_BY_NUMBER.map((row) => row && types.get(row.subject));
   }
 
   apply(effect: Effect): void {
     const { row } = effect;
     if (row.subject === "keyspace") this.#applyToKey(effect);
-    else if (row.repeated.length > 0) this.#applyPart(effect);
+    else if (row.partItems > 0) this.#applyPart(effect);
     else this.#applyToValue(effect);
   }
 
@@ -218,9 +219,9 @@ export class Replayer implements RecordTarget {
   }
 
   /** Returns the type of the values that an effect changes. */
-  #typeOf({ subject }: EffectRow): ValueType {
-    const type = this.#types[subject];
-    assert(type !== undefined, `there is no type ${subject}`);
+  #typeOf({ number }: EffectRow): ValueType {
+    const type = this.#types[number];
+    assert(type !== undefined, "an effect is on values of a type that does not exist");
     return type;
   }
 
