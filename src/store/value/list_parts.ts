@@ -20,7 +20,7 @@
  * @module
  */
 
-import { copyBytes } from "../../bytes.ts";
+import { copyBytes, moveBytes } from "../../bytes.ts";
 import { DIRECTORY_LEAVES_MAX_COUNT, LEAF_INITIAL_BYTES, LEAF_MAX_BYTES } from "../../limits.ts";
 import { bodyWord, KIND_DIRECTORY, KIND_LEAF, metaOf } from "../block.ts";
 import type { Entries } from "../entries.ts";
@@ -180,7 +180,7 @@ export class ListParts {
     const begin = run >>> 16;
     const used = (run & 0xffff) - begin;
     const at = head ? arena.sizeAt(to) - PART_HEADER_BYTES - used : 0;
-    copyBytes(this.#bytes, leaf * 8 + PART_HEADER_BYTES + begin, this.#bytes, to * 8 + PART_HEADER_BYTES + at, used);
+    moveBytes(this.#bytes, leaf * 8 + PART_HEADER_BYTES + begin, to * 8 + PART_HEADER_BYTES + at, used);
     this.setRun(to, at, at + used);
     words[directory * 2 + 4 + item * 2] = to;
     this.#adoptOutside(to);
