@@ -205,6 +205,11 @@ export class Arena {
     return this.#pageClass[reference >>> PAGE_UNITS_SHIFT] === CLASS_BY_UNITS[(size + UNIT_BYTES - 1) >>> 3];
   }
 
+  /** Returns whether a block of `size` bytes can be allocated without another page. */
+  hasSlot(size: number): boolean {
+    return this.#classFree[CLASS_BY_UNITS[(size + UNIT_BYTES - 1) >>> 3]!]! > 0;
+  }
+
   /** Returns the largest block size that is at most `size`. */
   sizeBelow(size: number): number {
     let kind = CLASS_BY_UNITS[Math.min(PAGE_UNITS, (size + UNIT_BYTES - 1) >>> 3)]!;

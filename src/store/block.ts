@@ -8,7 +8,7 @@
  * word 1   older entry in the recency list    · previous field of the hash, or the hash itself
  * word 2   hash of the key                    · of the field
  * word 3   kind:5 · flags:3 · length of a short string:8 · length of the key or field:16
- * word 4   length of the value in bytes, or count of elements (LIST, HASH); STRING_SHORT has no such word
+ * word 4   length of the value in bytes, or count of elements (LIST, HASH, SET); STRING_SHORT has no such word
  * words    with flag DEADLINE: deadline low, high · next, previous entry in the wheel's slot
  * words    by kind:
  *            STRING_SHORT  –                                  value follows the key; never a deadline
@@ -18,6 +18,8 @@
  *            LIST          first directory, last directory
  *            HASH_PACKED   count of fields                    packed fields and values follow the key
  *            HASH          first field, last field, id low, id high
+ *            SET_PACKED    count of members                   packed members follow the key
+ *            SET           root node, buckets, size of the members
  *            FIELD         id of its hash: low, high          value follows the field
  *            FIELD_BLOB    id of its hash: low, high, first piece
  * bytes    key or field, then what follows it
@@ -28,7 +30,7 @@
  * deadline. Their header has 16 bytes for links, hash and lengths, so more of them begin and end at the bounds of a
  * cache line.
  *
- * The other kinds are PIECE (blob.ts), LEAF and DIRECTORY (list_parts.ts). Kind 0 is a free slot (arena.ts).
+ * The other kinds are PIECE (blob.ts), LEAF and DIRECTORY (list_parts.ts), SET_LEAF and SET_NODE (set_leaves.ts). Kind 0 is a free slot (arena.ts).
  *
  * `KINDS` has a row for each kind, with everything that code needs to know of a kind that it does not name. The numbers
  * of the kinds are names: their order has no meaning.
@@ -48,9 +50,13 @@ export const KIND_FIELD_BLOB = 9;
 export const KIND_PIECE = 10;
 export const KIND_LEAF = 11;
 export const KIND_DIRECTORY = 12;
+export const KIND_SET_PACKED = 13;
+export const KIND_SET = 14;
+export const KIND_SET_LEAF = 15;
+export const KIND_SET_NODE = 16;
 
 /** The type of value that a key has. */
-export const EntryType = { None: 0, String: 1, List: 2, Hash: 3 } as const;
+export const EntryType = { None: 0, String: 1, List: 2, Hash: 3, Set: 4 } as const;
 /** One of the numbers of {@linkcode EntryType}. */
 export type EntryType = (typeof EntryType)[keyof typeof EntryType];
 /** The type of value that a key has which exists. */
@@ -68,6 +74,8 @@ export const TRAIT_BLOB = 0x08;
 export const TRAIT_PACKED = 0x10;
 /** The trait of entries of large values. The first two words of their kind name the first and the last part. */
 export const TRAIT_CHAIN = 0x20;
+/** The trait of entries of large values whose first word names the root of a tree. Word 0 of the root is the entry. */
+export const TRAIT_TREE = 0x40;
 
 /** The properties of all blocks of a kind. */
 export interface KindRow {
@@ -79,7 +87,7 @@ export interface KindRow {
   readonly words: number | undefined;
 }
 
-const { None, String, List, Hash } = EntryType;
+const { None, String, List, Hash, Set } = EntryType;
 
 /** The rows of all kinds. */
 export const KINDS = {
@@ -95,6 +103,10 @@ export const KINDS = {
   [KIND_PIECE]: { type: None, traits: 0, words: undefined },
   [KIND_LEAF]: { type: List, traits: 0, words: undefined },
   [KIND_DIRECTORY]: { type: List, traits: 0, words: undefined },
+  [KIND_SET_PACKED]: { type: Set, traits: TRAIT_KEY | TRAIT_PACKED, words: 1 },
+  [KIND_SET]: { type: Set, traits: TRAIT_KEY | TRAIT_TREE, words: 3 },
+  [KIND_SET_LEAF]: { type: Set, traits: 0, words: undefined },
+  [KIND_SET_NODE]: { type: Set, traits: 0, words: undefined },
 } satisfies Record<number, KindRow>;
 
 /** The number of a kind. */

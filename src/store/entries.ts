@@ -39,6 +39,7 @@ import {
   TRAIT_INLINE,
   TRAIT_KEY,
   TRAIT_PACKED,
+  TRAIT_TREE,
   TRAITS,
   traitsOf,
   withShortLength,
@@ -71,8 +72,9 @@ export class Entries {
   readonly chains: Chains;
   readonly hashes: KeyHashes;
   readonly cursor: SnapshotCursor;
-  readonly #seed0: number;
-  readonly #seed1: number;
+  /** The words of the seed of hashes. */
+  readonly seed0: number;
+  readonly seed1: number;
 
   constructor(arena: Arena, seed: readonly [number, number]) {
     this.arena = arena;
@@ -86,9 +88,9 @@ export class Entries {
     this.deadlines = new Deadlines(arena);
     this.blobs = new Blobs(arena);
     this.chains = new Chains(arena);
-    this.#seed0 = seed[0] | 0;
-    this.#seed1 = seed[1] | 0;
-    this.hashes = new KeyHashes(this.#seed0, this.#seed1);
+    this.seed0 = seed[0] | 0;
+    this.seed1 = seed[1] | 0;
+    this.hashes = new KeyHashes(this.seed0, this.seed1);
     this.keys.allocate();
   }
 
@@ -111,7 +113,7 @@ export class Entries {
 
   /** Returns the hash of a field of the hash with this id. */
   hashField(field: Uint8Array, start: number, length: number, idLow: number, idHigh: number): number {
-    return halfSipHash(field, start, length, this.#seed0 ^ idLow, this.#seed1 ^ idHigh);
+    return halfSipHash(field, start, length, this.seed0 ^ idLow, this.seed1 ^ idHigh);
   }
 
   /** Returns where an entry's small value, or its packed elements, begin in `bytes`. */
@@ -472,6 +474,10 @@ export class Entries {
       this.blobs.ownerMoved(words[to * 2 + this.#pieceWord(meta)]!, to);
     } else if (traits & TRAIT_CHAIN) {
       this.chains.ownerMoved(to);
+    } else if (traits & TRAIT_TREE) {
+      const root = words[to * 2 + bodyWord(meta)]!;
+      // A detached value may already have lost all its parts.
+      if (root !== 0) words[root * 2] = to;
     }
   }
 }

@@ -26,6 +26,7 @@ import {
   kindOf,
   TRAIT_CHAIN,
   TRAIT_PACKED,
+  TRAIT_TREE,
   traitsOf,
   TYPES,
   type ValueTypeNumber,
@@ -305,7 +306,7 @@ export abstract class Keyspace {
     if (entry === entries.cursor.partial) entries.cursor.endPartial();
     const meta = this.#words[entry * 2 + 3]!;
     entries.unlink(entry);
-    if (traitsOf(meta) & TRAIT_CHAIN) {
+    if (traitsOf(meta) & (TRAIT_CHAIN | TRAIT_TREE)) {
       this.#words[entry * 2 + 3] = meta | FLAG_DETACHED;
       entries.garbage.add(entry);
       if (this.#words[entry * 2 + 4]! <= FREED_AT_ONCE_MAX_COUNT) this.freeRemoved(FREED_AT_ONCE_MAX_COUNT);
@@ -318,7 +319,7 @@ export abstract class Keyspace {
   /**
    * Frees parts of large values that were removed before.
    *
-   * @param budget the most steps to take, each of about half a microsecond: a leaf of a list, a field of a hash, or 64
+   * @param budget the most steps to take, each of about half a microsecond: a leaf of a list or a set, a field of a hash, or 64
    * KiB
    * @returns whether there are more
    */
@@ -396,7 +397,7 @@ export abstract class Keyspace {
     return 0;
   }
 
-  /** Returns whether an entry is a list or a hash in one block. */
+  /** Returns whether an entry is a list, a hash or a set in one block. */
   isPacked(entry: number): boolean {
     return (traitsOf(this.#words[entry * 2 + 3]!) & TRAIT_PACKED) !== 0;
   }

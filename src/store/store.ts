@@ -1,5 +1,5 @@
 /**
- * The store: keys with strings, lists and hashes, deadlines, and exact LRU eviction under a memory limit.
+ * The store: keys with strings, lists, hashes and sets, deadlines, and exact LRU eviction under a memory limit.
  *
  * All data is in one arena as large as the limit (arena.ts). No JavaScript object exists per key, so a hundred million
  * keys cost the garbage collector nothing, and the limit cannot be exceeded. Reading order of this folder:
@@ -12,7 +12,7 @@
  * | recency.ts, deadlines.ts | which entry is removed next |
  * | entries.ts | one entry: created, reshaped, moved, unlinked |
  * | blob.ts, chain.ts | what large values consist of: pieces of bytes, and linked parts |
- * | value/ | a file for each type of value: string.ts, list.ts, hash.ts; value_type.ts is what they have in common |
+ * | value/ | a file for each type of value: string.ts, list.ts, hash.ts, set.ts; value_type.ts is what they have in common |
  * | keyspace.ts | all keys: found, expired, renamed, removed |
  * | room.ts | eviction and compaction before a command |
  * | copy.ts, random_stream.ts | copies of values, and random choices |
@@ -44,6 +44,7 @@ import { Keyspace } from "./keyspace.ts";
 import { Room } from "./room.ts";
 import { Hashes } from "./value/hash.ts";
 import { Lists } from "./value/list.ts";
+import { Sets } from "./value/set.ts";
 import { Strings } from "./value/string.ts";
 import type { ValueTypes } from "./value/value_type.ts";
 
@@ -85,13 +86,14 @@ export interface StoreStatistics {
 const PLACE_BYTES = 9;
 
 /**
- * A database of keys with strings, lists and hashes in one arena, with deadlines and LRU eviction. Not safe for
+ * A database of keys with strings, lists, hashes and sets in one arena, with deadlines and LRU eviction. Not safe for
  * concurrent use.
  */
 export class Store extends Keyspace {
   readonly strings: Strings;
   readonly lists: Lists;
   readonly hashes: Hashes;
+  readonly sets: Sets;
   readonly types: ValueTypes;
   readonly room: Room;
   readonly #entries: Entries;
@@ -109,10 +111,12 @@ export class Store extends Keyspace {
     this.strings = new Strings(this, entries);
     this.lists = new Lists(this, entries);
     this.hashes = new Hashes(this, entries);
+    this.sets = new Sets(this, entries);
     this.types = {
       [EntryType.String]: this.strings,
       [EntryType.List]: this.lists,
       [EntryType.Hash]: this.hashes,
+      [EntryType.Set]: this.sets,
     };
     this.#copier = new Copier(entries, this);
     this.room = new Room(this, entries, this.#copier, options.evicts);
@@ -174,7 +178,7 @@ export class Store extends Keyspace {
    * Returns the bytes that a key and its value take: their blocks in the arena, rounding included, and 9 for each place
    * in a table.
    *
-   * @param samples the number of parts (leaves of a list, fields of a hash) that are measured in a large value; the
+   * @param samples the number of parts (leaves of a list or a set, fields of a hash) that are measured in a large value; the
    * others count as their average. 0: all
    */
   entryBytes(entry: number, samples: number): number {

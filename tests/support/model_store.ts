@@ -34,6 +34,7 @@ interface PublicStore extends
     | "strings"
     | "lists"
     | "hashes"
+    | "sets"
     | "room"
     | "types"
     | "typeOf"

@@ -28,7 +28,7 @@ export type ValueTypes = Readonly<Record<ValueTypeNumber, ValueType>>;
 
 /** A type of value. An `entry` is that of a key with a value of the type. */
 export interface ValueType {
-  /** Returns the length of the value: bytes of a string, elements of a list, fields of a hash. */
+  /** Returns the length of the value: bytes of a string, elements of a list, fields of a hash, members of a set. */
   length(entry: number): number;
   /** Returns the name that Redis has for the way in which the value is stored. */
   encoding(entry: number): string;
