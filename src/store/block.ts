@@ -30,7 +30,8 @@
  * deadline. Their header has 16 bytes for links, hash and lengths, so more of them begin and end at the bounds of a
  * cache line.
  *
- * The other kinds are PIECE (blob.ts), LEAF and DIRECTORY (list_parts.ts), SET_LEAF and SET_NODE (set_leaves.ts). Kind 0 is a free slot (arena.ts).
+ * The other kinds are PIECE (blob.ts), LEAF and DIRECTORY (list_parts.ts), SET_LEAF and SET_NODE (set_leaves.ts). Kind
+ * 0 is a free slot (arena.ts).
  *
  * `KINDS` has a row for each kind, with everything that code needs to know of a kind that it does not name. The numbers
  * of the kinds are names: their order has no meaning.

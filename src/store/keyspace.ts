@@ -319,8 +319,8 @@ export abstract class Keyspace {
   /**
    * Frees parts of large values that were removed before.
    *
-   * @param budget the most steps to take, each of about half a microsecond: a leaf of a list or a set, a field of a hash, or 64
-   * KiB
+   * @param budget the most steps to take, each of about half a microsecond: a leaf of a list or a set, a field of a
+   * hash, or 64 KiB
    * @returns whether there are more
    */
   freeRemoved(budget: number): boolean {

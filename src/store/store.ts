@@ -178,8 +178,8 @@ export class Store extends Keyspace {
    * Returns the bytes that a key and its value take: their blocks in the arena, rounding included, and 9 for each place
    * in a table.
    *
-   * @param samples the number of parts (leaves of a list or a set, fields of a hash) that are measured in a large value; the
-   * others count as their average. 0: all
+   * @param samples the number of parts (leaves of a list or a set, fields of a hash) that are measured in a large
+   * value; the others count as their average. 0: all
    */
   entryBytes(entry: number, samples: number): number {
     return this.#blockBytes(entry, samples) + (1 + this.typeOf(entry).fieldsCount(entry)) * PLACE_BYTES;

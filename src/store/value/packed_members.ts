@@ -3,7 +3,7 @@
  *
  * ```text
  * tag 0 … 239      the member's bytes: as many as the tag says
- * tag 240 … 245    a decimal integer, in 1 … 6 bytes: two's complement, little-endian
+ * tag 240 … 245    a decimal integer, in 1 … 6 bytes: two's complement, big-endian
  * tag 255          first piece:32 · length:16 · hash:32, little-endian       the bytes are in a blob (blob.ts)
  * ```
  *
@@ -50,7 +50,7 @@ export class MemberForm {
   length = 0;
   /** The member's hash, if its owner has computed it. */
   hash = 0;
-  readonly #integer = new Uint8Array(8);
+  readonly #integer = new Uint8Array(INTEGER_WIDTH_MAX_BYTES);
 
   constructor() {
     this.source = this.#integer;
@@ -81,24 +81,23 @@ export class MemberForm {
   #setInteger(member: Uint8Array, start: number, length: number): boolean {
     const first = member[start]!;
     if (first === 0x2d ? length === 1 : first < 0x30 || first > 0x39 || length === INTEGER_TEXT_BYTES) return false;
-    let value = parseInteger(member, start, length);
+    const value = parseInteger(member, start, length);
     if (!(value >= -INTEGER_END && value < INTEGER_END)) return false;
     let width = 1;
     for (let end = 128; value >= end || value < -end; end *= 256) width++;
     this.tag = INTEGER_TAG + width;
     this.source = this.#integer;
-    this.start = 0;
+    this.start = INTEGER_WIDTH_MAX_BYTES - width;
     this.length = width;
-    if (value < 0) value += 2 ** (8 * width);
-    const low = value % WORD;
-    const high = (value - low) / WORD;
     const integer = this.#integer;
-    integer[0] = low;
-    integer[1] = low >>> 8;
-    integer[2] = low >>> 16;
-    integer[3] = low >>> 24;
-    integer[4] = high;
-    integer[5] = high >>> 8;
+    // The last four bytes are those of an integer of 32 bits, which needs no division.
+    const low = value | 0;
+    integer[0] = width > 4 ? Math.floor(value / (WORD * 256)) : 0;
+    integer[1] = width > 4 ? Math.floor(value / WORD) : 0;
+    integer[2] = low >>> 24;
+    integer[3] = low >>> 16;
+    integer[4] = low >>> 8;
+    integer[5] = low;
     return true;
   }
 
@@ -147,9 +146,11 @@ export function isPackedInteger(bytes: Uint8Array, at: number): boolean {
 /** Returns the value of the member at `at`, which is stored as an integer. */
 export function packedInteger(bytes: Uint8Array, at: number): number {
   const width = bytes[at]! - INTEGER_TAG;
-  let value = 0;
-  for (let i = width; i > 0; i--) value = value * 256 + bytes[at + i]!;
-  return bytes[at + width]! < 128 ? value : value - 2 ** (8 * width);
+  const last = at + width;
+  // The first byte has the sign.
+  let value = (bytes[at + 1]! << 24) >> 24;
+  for (let i = at + 2; i <= last; i++) value = value * 256 + bytes[i]!;
+  return value;
 }
 
 /** The room that the text of an integer needs, in bytes. */

@@ -1,5 +1,5 @@
 /**
- * Sets: packed while small, then leaves of packed members in a hash table of their own.
+ * Sets: packed while small, then leaves of packed members in a hash table.
  *
  * ```text
  * SET_PACKED entry   count · … key · packed members (packed_members.ts)         up to 512 bytes, each up to 64
@@ -9,7 +9,7 @@
  * leaf leaf leaf …   packed members, by the low bits of their hashes            (set_leaves.ts)
  * ```
  *
- * A member has no entry of its own, as a field of a large hash has: it has no value that could grow, so members can
+ * A member has no separate entry, as a field of a large hash has: it has no value that could grow, so members can
  * share a block. A member of 16 bytes takes 20 this way.
  *
  * The hash of a member is the same in all sets. So a copy of a set has the same leaves, and two sets have their members
@@ -36,7 +36,8 @@ import {
   outsidePiece,
   PACKED_SIZES,
 } from "./packed_members.ts";
-import { bucketFor, endOfBucket, SetLeaves } from "./set_leaves.ts";
+import { bucketFor, endOfBucket } from "./set_buckets.ts";
+import { SetLeaves } from "./set_leaves.ts";
 import type { ValueType } from "./value_type.ts";
 
 const HASHES_COUNT = 2 ** 32;
@@ -247,13 +248,13 @@ export class Sets implements ValueType {
     this.#at += PACKED_SIZES[this.#bytes[this.#at]!]!;
     if (this.#at < this.#end) return true;
     if (this.#entry === 0) return false;
-    return this.#enterFrom(endOfBucket(this.#leaves.bucketOfLeaf(this.#leaf), this.#leaves.buckets(this.#entry)));
+    return this.#enterFrom(endOfBucket(this.#leaves.bucketOf(this.#leaf), this.#leaves.bucketsCount(this.#entry)));
   }
 
   /** Puts the cursor on the first member of the first leaf whose bucket begins at a reversed hash or later. */
   #enterFrom(position: number): boolean {
     const leaves = this.#leaves;
-    const buckets = leaves.buckets(this.#entry);
+    const buckets = leaves.bucketsCount(this.#entry);
     while (position < HASHES_COUNT) {
       const bucket = bucketFor(reverseBits(position) | 0, buckets);
       const leaf = leaves.leafOf(this.#entry, bucket);
@@ -291,7 +292,7 @@ export class Sets implements ValueType {
       return true;
     }
     const leaves = this.#leaves;
-    const buckets = leaves.buckets(entry);
+    const buckets = leaves.bucketsCount(entry);
     const places = Math.ceil(length / buckets * 3) + 8;
     this.#entry = entry;
     for (let tries = 0; tries < RANDOM_TRIES_MAX_COUNT; tries++) {
@@ -321,7 +322,7 @@ export class Sets implements ValueType {
       return 0;
     }
     const leaves = this.#leaves;
-    const buckets = leaves.buckets(entry);
+    const buckets = leaves.bucketsCount(entry);
     this.#entry = entry;
     for (let visited = 0; visited < SCAN_MEMBERS_COUNT;) {
       const bucket = bucketFor(reverseBits(cursor) | 0, buckets);
@@ -387,7 +388,7 @@ export class Sets implements ValueType {
 
   /** Updates the references to a leaf or a node that compaction has moved. */
   partMoved(kind: Kind, _from: number, to: number): void {
-    if (kind === KIND_SET_NODE) this.#leaves.nodeMoved(to);
+    if (kind === KIND_SET_NODE) this.#leaves.buckets.nodeMoved(to);
     else this.#leaves.leafMoved(to);
   }
 
