@@ -487,8 +487,9 @@ export class SetLeaves {
       this.buckets.each(body, (node) => bytes += this.#arena.sizeAt(node), add);
       return bytes;
     }
-    for (let bucket = 0; bucket < samples; bucket++) {
-      const leaf = this.leafOf(entry, bucket);
+    // Evenly spread, since the leaves of buckets that were split lately are smaller.
+    for (let sample = 0; sample < samples; sample++) {
+      const leaf = this.leafOf(entry, Math.floor(sample * buckets / samples));
       if (leaf !== 0) add(leaf);
     }
     return Math.round((bytes / samples + 4) * buckets);

@@ -21,6 +21,7 @@ export const TYPE_NAMES = {
   [EntryType.String]: "string",
   [EntryType.List]: "list",
   [EntryType.Hash]: "hash",
+  [EntryType.Set]: "set",
 } satisfies Record<EntryType, string>;
 
 /** The types of value of one store, by their numbers. */
