@@ -18,7 +18,7 @@ const KEYS_COUNT = 6;
 const FILLERS_COUNT = 8_000;
 const FILLER_MAX_BYTES = 4_000;
 /** The sizes of sets towards which they grow and shrink. */
-const GOALS = [3, 60, 700, 6_000];
+const GOALS = [30, 60, 700, 6_000];
 const STEPS_PER_CHECK = 4_000;
 
 const decoder = new TextDecoder("latin1");
@@ -217,6 +217,12 @@ class Run {
     this.store.strings.set(key, 0, key.length, entry, this.#bytes, 0, length, 0);
   }
 
+  /** Sets filler strings until all sets are evicted. */
+  evictAll(): void {
+    for (let left = 20 * FILLERS_COUNT; left > 0 && this.models.size > 0; left--) this.fill();
+    assertEquals(this.models.size, 0);
+  }
+
   /** Asserts that a random member is one. */
   random(model: ModelSet, entry: number): void {
     assert(this.store.sets.seekRandom(entry, this.below(1 << 20) / (1 << 20)));
@@ -309,6 +315,10 @@ for (const evicts of [true, false]) {
     if (steps < 50_000) return;
     assert(run.finishedScans > 10, "few scans came to their end");
     assert(run.expired > 0, "no set has expired");
-    if (evicts) assert(run.evicted > 0, "no set was evicted");
+    if (!evicts) return;
+    run.add("set:0", "member");
+    run.evictAll();
+    assert(run.evicted > 0, "no set was evicted");
+    run.check();
   });
 }

@@ -19,7 +19,8 @@
  */
 
 import { copyBytes, copyViewed } from "../../bytes.ts";
-import { PACKED_ELEMENT_MAX_BYTES, PACKED_MAX_BYTES } from "../../limits.ts";
+import { assertNoEffect, type Effect, type EffectNameOf, EFFECTS, type EffectWriter } from "../../effects.ts";
+import { PACKED_ELEMENT_MAX_BYTES, PACKED_MAX_BYTES, SNAPSHOT_PART_BYTES, SNAPSHOT_PART_ITEMS } from "../../limits.ts";
 import { bodyWord, flagsOf, type Kind, KIND_SET, KIND_SET_NODE, KIND_SET_PACKED, kindOf, topOf } from "../block.ts";
 import { type Entries, KEEP_NOTHING } from "../entries.ts";
 import type { Keyspace } from "../keyspace.ts";
@@ -38,7 +39,7 @@ import {
 } from "./packed_members.ts";
 import { bucketFor, endOfBucket } from "./set_buckets.ts";
 import { SetLeaves } from "./set_leaves.ts";
-import type { ValueType } from "./value_type.ts";
+import { MISSING, type ValueType } from "./value_type.ts";
 
 const HASHES_COUNT = 2 ** 32;
 /** The number of members after which a `scan` of a large set ends with the bucket that it is in. */
@@ -62,6 +63,9 @@ export class Sets implements ValueType {
   readonly #random = new RandomStream();
   readonly #scratch = new Uint8Array(PACKED_MAX_BYTES);
   readonly #text = new Uint8Array(INTEGER_ROOM_BYTES);
+
+  /** The number of hashes, in their reversed order, whose members the snapshot has of the partial set. */
+  #capturedHashes = 0;
 
   // The cursor: a member at #at in a run that ends at #end; in a large set (#entry, else 0) it is that of a leaf.
   #at = 0;
@@ -126,7 +130,9 @@ export class Sets implements ValueType {
     const keyspace = this.#keyspace;
     keyspace.changes++;
     if (keyspace.journal !== undefined) {
-      keyspace.journal.setAdd?.(entry, this.length(entry) - 1, member, start, length, view);
+      const effect = keyspace.effect(EFFECTS.setAdd, entry, this.length(entry) - 1);
+      effect.setValue(member, start, length, view);
+      keyspace.report(effect);
     }
     return entry;
   }
@@ -193,7 +199,11 @@ export class Sets implements ValueType {
     const keyspace = this.#keyspace;
     keyspace.changes++;
     const left = this.length(entry);
-    keyspace.journal?.setRemove?.(entry, left + 1, member, start, length);
+    if (keyspace.journal !== undefined) {
+      const effect = keyspace.effect(EFFECTS.setRemove, entry, left + 1);
+      effect.setValue(member, start, length);
+      keyspace.report(effect);
+    }
     if (left > 0) return entry;
     keyspace.drop(entry);
     return 0;
@@ -321,26 +331,35 @@ export class Sets implements ValueType {
       for (let more = this.first(entry); more; more = this.next()) visit();
       return 0;
     }
+    let visited = 0;
+    const visitOne = (): void => {
+      visited++;
+      visit();
+    };
+    let next = cursor;
+    do next = this.#visitBucket(entry, next, visitOne); while (next < HASHES_COUNT && visited < SCAN_MEMBERS_COUNT);
+    return next < HASHES_COUNT ? next : 0;
+  }
+
+  /**
+   * Visits the members of one bucket of a large set with the cursor on each: those whose reversed hash is at least
+   * `from`, which is in the interval of the bucket. Returns the end of the interval: the next `from`, or 2^32.
+   */
+  #visitBucket(entry: number, from: number, visit: () => void): number {
     const leaves = this.#leaves;
     const buckets = leaves.bucketsCount(entry);
-    this.#entry = entry;
-    for (let visited = 0; visited < SCAN_MEMBERS_COUNT;) {
-      const bucket = bucketFor(reverseBits(cursor) | 0, buckets);
-      const leaf = leaves.leafOf(entry, bucket);
-      if (leaf !== 0) {
-        // Buckets may have been joined since the last call, so that a part of this one was visited.
-        const isWhole = reverseBits(bucket) === cursor;
-        this.#enterLeaf(leaf);
-        for (; this.#at < this.#end; this.#at += PACKED_SIZES[this.#bytes[this.#at]!]!) {
-          if (!isWhole && reverseBits(leaves.hashAt(this.#at)) < cursor) continue;
-          visit();
-          visited++;
-        }
+    const bucket = bucketFor(reverseBits(from) | 0, buckets);
+    const leaf = leaves.leafOf(entry, bucket);
+    if (leaf !== 0) {
+      // Buckets may have been joined since the last call, so that a part of this one was visited.
+      const isWhole = reverseBits(bucket) === from;
+      this.#entry = entry;
+      this.#enterLeaf(leaf);
+      for (; this.#at < this.#end; this.#at += PACKED_SIZES[this.#bytes[this.#at]!]!) {
+        if (isWhole || reverseBits(leaves.hashAt(this.#at)) >= from) visit();
       }
-      cursor = endOfBucket(bucket, buckets);
-      if (cursor >= HASHES_COUNT) return 0;
     }
-    return cursor;
+    return endOfBucket(bucket, buckets);
   }
 
   /** Returns the length of the member at the cursor. */
@@ -427,5 +446,81 @@ export class Sets implements ValueType {
     const made = this.#entries.create(KIND_SET, key, start, length, deadlineMs, 0);
     this.#leaves.copy(entry, made);
     return made;
+  }
+
+  /** Captures a packed set whole. */
+  capture(entry: number, writer: EffectWriter): boolean {
+    if (this.isLarge(entry)) {
+      this.#entries.cursor.partial = entry;
+      this.#capturedHashes = 0;
+      return false;
+    }
+    writer.beginParts(this.#keyspace.effect(EFFECTS.setAdd, entry));
+    for (let more = this.first(entry); more; more = this.next()) this.#captureMember(writer);
+    writer.finish();
+    this.#keyspace.endCapture(entry, writer);
+    return true;
+  }
+
+  /** Captures the next members of a large set: those of the next buckets, in the order of `scan`. */
+  capturePart(entry: number, writer: EffectWriter): boolean {
+    const { cursor } = this.#entries;
+    let [count, bytes] = [0, 0];
+    const visit = (): void => {
+      if (count++ === 0) writer.beginParts(this.#keyspace.effect(EFFECTS.setAdd, entry, cursor.capturedTo));
+      bytes += this.#captureMember(writer);
+    };
+    do this.#capturedHashes = this.#visitBucket(entry, this.#capturedHashes, visit); while (
+      this.#capturedHashes < HASHES_COUNT && count < SNAPSHOT_PART_ITEMS && bytes < SNAPSHOT_PART_BYTES
+    );
+    if (count > 0) writer.finish();
+    cursor.capturedTo += count;
+    if (this.#capturedHashes < HASHES_COUNT) return false;
+    this.#keyspace.endCapture(entry, writer);
+    return true;
+  }
+
+  /** Captures the member at the cursor. Returns its length. */
+  #captureMember(writer: EffectWriter): number {
+    const length = this.memberLength();
+    const at = writer.room(length);
+    this.copyMember(writer.buffer, at);
+    return length;
+  }
+
+  /** Lets those effects pass that are on a member whose hash is among the captured ones. */
+  changesPart(effect: Effect): boolean {
+    if (reverseBits(this.#form.hash) >= this.#capturedHashes) return false;
+    const { cursor } = this.#entries;
+    const name = effect.row.name as EffectNameOf<"set">;
+    switch (name) {
+      case "setAdd":
+        cursor.capturedTo++;
+        return true;
+      case "setRemove":
+        cursor.capturedTo--;
+        return true;
+      default:
+        return assertNoEffect(name);
+    }
+  }
+
+  /** Applies an effect on a set. */
+  apply(effect: Effect, entry: number): number {
+    const { key, keyStart, keyLength, value, valueStart, valueLength, valueView } = effect;
+    const name = effect.row.name as EffectNameOf<"set">;
+    switch (name) {
+      case "setAdd": {
+        const added = this.add(key, keyStart, keyLength, entry, value, valueStart, valueLength, valueView);
+        return this.added ? added : MISSING;
+      }
+      case "setRemove": {
+        if (entry === 0) return MISSING;
+        const left = this.remove(entry, value, valueStart, valueLength);
+        return this.removed ? left : MISSING;
+      }
+      default:
+        return assertNoEffect(name);
+    }
   }
 }

@@ -280,16 +280,14 @@ export class SetLeaves {
     const bit = 1 << (31 - Math.clz32(added));
     this.buckets.push(entry, body);
     const leaf = words[this.buckets.slotOf(body, added ^ bit)]!;
-    if (leaf === 0) return;
-    const used = words[leaf * 2 + 2]! >>> 16;
-    const moved = this.#takeMembers(leaf, bit);
+    const moved = leaf === 0 ? 0 : this.#takeMembers(leaf, bit);
     if (moved === 0) return;
     const slot = this.buckets.slotOf(body, added);
-    const counts = words[leaf * 2 + 2]!;
-    if (counts >>> 16 === 0) {
+    const kept = words[leaf * 2 + 2]! >>> 16;
+    if (kept === 0) {
       // All members move, so the leaf does.
       words[this.buckets.slotOfLeaf(leaf)] = 0;
-      this.#putTaken(leaf, used);
+      this.#putTaken(leaf, moved);
       words[leaf * 2 + 2] = this.#takenCounts;
       words[leaf * 2 + 3]! += this.#takenOutside;
       this.buckets.place(slot, added, leaf);
@@ -301,7 +299,7 @@ export class SetLeaves {
     words[made * 2 + 3]! += this.#takenOutside;
     if (this.#takenOutside > 0) this.#ownPieces(made);
     this.#shrink(leaf);
-    words[body + 2]! += unitsOf(moved) + unitsOf(used - moved) - unitsOf(used);
+    words[body + 2]! += unitsOf(moved) + unitsOf(kept) - unitsOf(kept + moved);
   }
 
   /**
