@@ -155,7 +155,7 @@ export class ShiftingSizes {
   }
 }
 
-/** Returns the bytes of all keys, fields, elements and values. */
+/** Returns the bytes of all keys, fields, elements, members and values. */
 function payloadBytes(store: Store): number {
   let bytes = 0;
   for (let entry = store.oldest(); entry !== 0; entry = store.newer(entry)) {
@@ -175,6 +175,11 @@ function valueBytes(store: Store, entry: number): number {
     case EntryType.Hash:
       for (let isThere = store.hashes.first(entry); isThere; isThere = store.hashes.next()) {
         bytes += store.hashes.fieldLength() + store.hashes.valueLength();
+      }
+      return bytes;
+    case EntryType.Set:
+      for (let isThere = store.sets.first(entry); isThere; isThere = store.sets.next()) {
+        bytes += store.sets.memberLength();
       }
       return bytes;
     case EntryType.String:

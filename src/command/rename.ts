@@ -15,7 +15,7 @@ import { findKey, roundedInteger, syntaxError } from "./argument.ts";
 import type { CommandContext, Steps } from "./context.ts";
 import { copyValue } from "./long_copy.ts";
 
-/** The most elements or fields of a list or hash that is copied without steps. */
+/** The most elements, fields or members of a value that is copied without steps. */
 const LONG_COPIED_COUNT = 512;
 
 /** `rename key newkey` moves a value to another key. */
@@ -75,6 +75,7 @@ const LONG_LENGTHS = {
   [EntryType.String]: LONG_VALUE_BYTES,
   [EntryType.List]: LONG_COPIED_COUNT,
   [EntryType.Hash]: LONG_COPIED_COUNT,
+  [EntryType.Set]: LONG_COPIED_COUNT,
 } satisfies Record<ValueTypeNumber, number>;
 
 /** Returns whether copying a value takes more than one step. */

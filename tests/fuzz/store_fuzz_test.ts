@@ -168,7 +168,7 @@ class Run {
           valueBytes.length,
         );
         made.value.set(field, value);
-      } else if (typeof made.value !== "string") {
+      } else if (Array.isArray(made.value)) {
         entry = store.lists.push(key, 0, key.length, entry, command === 1, valueBytes, 0, valueBytes.length);
         if (command === 1) made.value.unshift(value);
         else made.value.push(value);
@@ -468,6 +468,7 @@ function contentSize(value: HeldValue): number {
 
 function cloneOf(value: HeldValue): HeldValue {
   if (value instanceof Map) return new Map(value);
+  if (value instanceof Set) return new Set(value);
   return Array.isArray(value) ? [...value] : value;
 }
 

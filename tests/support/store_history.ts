@@ -50,6 +50,7 @@ function heldBy(store: Store, reader: StoreReader, entry: number): Held {
   // Quoting makes the bytes of large items several times as long.
   if (typeof value === "string") text = `string ${digestOf(value)}`;
   else if (Array.isArray(value)) text = `list ${digestOf(JSON.stringify(value.map(digestOf)))}`;
+  else if (value instanceof Set) text = `set ${digestOf(JSON.stringify([...value].sort().map(digestOf)))}`;
   else {
     const pairs = [...value].sort((a, b) => a[0] < b[0] ? -1 : 1).map((pair) => pair.map(digestOf));
     text = `hash ${digestOf(JSON.stringify(pairs))}`;

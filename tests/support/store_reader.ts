@@ -1,6 +1,6 @@
 /**
- * Reads a store's content as texts with one character per byte, so that tests can compare it with strings, arrays and
- * maps.
+ * Reads a store's content as texts with one character per byte, so that tests can compare it with strings, arrays,
+ * maps and sets.
  *
  * @module
  */
@@ -9,8 +9,8 @@ import { assertEquals } from "@std/assert";
 import { EntryType } from "../../src/store/store.ts";
 import type { Store } from "../../src/store/store.ts";
 
-/** The value of a string, a list or a hash. */
-export type HeldValue = string | string[] | Map<string, string>;
+/** The value of a string, a list, a hash or a set. */
+export type HeldValue = string | string[] | Map<string, string> | Set<string>;
 
 const decoder = new TextDecoder("latin1");
 const CHARACTERS = Array.from({ length: 256 }, (_, byte) => decoder.decode(Uint8Array.of(byte)));
@@ -34,6 +34,9 @@ function isSame(actual: HeldValue, expected: HeldValue): boolean {
   }
   if (actual instanceof Map && expected instanceof Map) {
     return actual.size === expected.size && [...actual].every(([field, value]) => expected.get(field) === value);
+  }
+  if (actual instanceof Set && expected instanceof Set) {
+    return actual.size === expected.size && actual.isSubsetOf(expected);
   }
   return actual === expected;
 }
@@ -78,6 +81,11 @@ export class StoreReader {
     return this.#text(this.#store.hashes.valueLength(), (target) => this.#store.hashes.copyValue(target, 0));
   }
 
+  /** Returns the member at the cursor. */
+  member(): string {
+    return this.#text(this.#store.sets.memberLength(), (target) => this.#store.sets.copyMember(target, 0));
+  }
+
   /** Returns the value of an entry. */
   value(entry: number): HeldValue {
     const store = this.#store;
@@ -97,6 +105,11 @@ export class StoreReader {
           hash.set(this.field(), this.fieldValue());
         }
         return hash;
+      }
+      case EntryType.Set: {
+        const set = new Set<string>();
+        for (let more = store.sets.first(entry); more; more = store.sets.next()) set.add(this.member());
+        return set;
       }
     }
   }
