@@ -24,7 +24,7 @@ const KEYS_COUNT = 28;
 /** The largest value, which a snapshot takes in several parts, in bytes. */
 const VALUE_MAX_BYTES = 150_000;
 /**
- * The number of first keys that may have such values. The next keys have long lists and hashes. These keys change more
+ * The number of first keys that may have such values. The next keys have long lists, hashes and sets. These keys change more
  * often, since a snapshot takes several steps for each.
  */
 const STRINGS_LARGE_COUNT = 3;
@@ -193,6 +193,8 @@ export class StoreChanger {
         return this.#changeList(name, entry);
       case EntryType.Hash:
         return this.#changeHash(name, entry);
+      case EntryType.Set:
+        return this.#changeSet(name, entry);
     }
   }
 
@@ -201,10 +203,11 @@ export class StoreChanger {
   }
 
   #make(name: string, entry: number): void {
-    const kind = numberOf(name) < STRINGS_LARGE_COUNT ? 0 : this.#random.below(3);
+    const kind = numberOf(name) < STRINGS_LARGE_COUNT ? 0 : this.#random.below(4);
     if (kind === 0) this.#setString(name, entry);
     else if (kind === 1) this.#push(name, entry);
-    else this.#setFields(name, entry);
+    else if (kind === 2) this.#setFields(name, entry);
+    else this.#addMembers(name, entry);
   }
 
   #setString(name: string, entry: number): void {
@@ -309,6 +312,31 @@ export class StoreChanger {
     if (random.chance(0.5)) return this.#setFields(name, entry);
     const field = this.#field(name);
     this.#store.hashes.remove(entry, field, 0, field.length);
+  }
+
+  /** Returns a member of a set: an integer, a short text or, rarely, one that is in a blob. */
+  #member(name: string): Uint8Array<ArrayBuffer> {
+    const number = this.#random.below(numberOf(name) < KEYS_LARGE_COUNT ? 2_000 : 30);
+    if (number % 3 === 0) return encodeText(String(number * 7_919 - 5_000));
+    return encodeText(number % 50 === 1 ? `${"long ".repeat(number % 400)}${number}` : `member ${number}`);
+  }
+
+  #addMembers(name: string, entry: number): void {
+    const key = encodeText(name);
+    const count = this.#isMany(name) ? 1 + this.#random.below(700) : 1 + this.#random.below(4);
+    for (let i = 0; i < count; i++) {
+      const member = this.#member(name);
+      entry = this.#store.sets.add(key, 0, key.length, entry, member, 0, member.length);
+    }
+  }
+
+  #changeSet(name: string, entry: number): void {
+    const random = this.#random;
+    if (random.chance(0.5)) return this.#addMembers(name, entry);
+    for (let left = this.#isMany(name) ? random.below(400) : 1; left > 0 && entry !== 0; left--) {
+      const member = this.#member(name);
+      entry = this.#store.sets.remove(entry, member, 0, member.length);
+    }
   }
 
   /** Renames or copies a key to another, which is removed first. */
