@@ -24,8 +24,8 @@ const KEYS_COUNT = 28;
 /** The largest value, which a snapshot takes in several parts, in bytes. */
 const VALUE_MAX_BYTES = 150_000;
 /**
- * The number of first keys that may have such values. The next keys have long lists, hashes and sets. These keys change more
- * often, since a snapshot takes several steps for each.
+ * The number of first keys that may have such values. The next keys have a long list, hash and set. These keys change
+ * more often, since a snapshot takes several steps for each.
  */
 const STRINGS_LARGE_COUNT = 3;
 const KEYS_LARGE_COUNT = 6;
@@ -203,7 +203,10 @@ export class StoreChanger {
   }
 
   #make(name: string, entry: number): void {
-    const kind = numberOf(name) < STRINGS_LARGE_COUNT ? 0 : this.#random.below(4);
+    const number = numberOf(name);
+    let kind = this.#random.below(4);
+    if (number < STRINGS_LARGE_COUNT) kind = 0;
+    else if (number < KEYS_LARGE_COUNT) kind = 1 + number - STRINGS_LARGE_COUNT;
     if (kind === 0) this.#setString(name, entry);
     else if (kind === 1) this.#push(name, entry);
     else if (kind === 2) this.#setFields(name, entry);
