@@ -140,6 +140,11 @@ export function makeHash(runner: CommandRunner, key: string, count: number): voi
   runner.runAll(count, (index) => ["hset", key, numbered("f", index), value]);
 }
 
+/** Creates a set of members of 10 bytes. */
+export function makeSet(runner: CommandRunner, key: string, count: number): void {
+  runner.runAll(count, (index) => ["sadd", key, numbered("m", index)]);
+}
+
 /** Returns a name of 10 bytes. */
 export function numbered(letter: string, number: number): string {
   return `${letter}${String(number).padStart(9, "0")}`;

@@ -18,6 +18,8 @@ const POOL_STRIDE = 40_503;
 const LIST_ELEMENTS_COUNT = 100;
 /** The number of elements by which lists grow, alternately, as they do in practice. */
 const LIST_PUSHED_COUNT = 10;
+const SET_MEMBERS_COUNT = 1_000;
+const SET_ADDED_COUNT = 20;
 
 /** The keys of one kind, and the commands that create them. */
 export interface Load {
@@ -61,6 +63,20 @@ export const LOADS: readonly Load[] = [
     commandsPerKey: LIST_ELEMENTS_COUNT / LIST_PUSHED_COUNT,
     command: (key, part) => ["RPUSH", keyName(key), ...listElements(key, part)],
   },
+  {
+    name: "sets of 5 members",
+    keysCount: 200_000,
+    wantedRatio: 0.5,
+    commandsPerKey: 1,
+    command: (key) => ["SADD", keyName(key), ...setMembers(key)],
+  },
+  {
+    name: `sets of ${SET_MEMBERS_COUNT} × 16 B`,
+    keysCount: 1_000,
+    wantedRatio: 0.5,
+    commandsPerKey: SET_MEMBERS_COUNT / SET_ADDED_COUNT,
+    command: (key, part) => ["SADD", keyName(key), ...longSetMembers(key, part)],
+  },
 ];
 
 /** Returns the name of a key, of 16 bytes. */
@@ -88,6 +104,17 @@ function hashFields(key: number): string[] {
 function listElements(key: number, part: number): string[] {
   const first = key * LIST_ELEMENTS_COUNT + part * LIST_PUSHED_COUNT;
   return Array.from({ length: LIST_PUSHED_COUNT }, (_, index) => text(first + index, 10));
+}
+
+/** Returns the members of a small set: tags, a short text and two integers. */
+function setMembers(key: number): string[] {
+  const plan = ["free", "team", "business"][key % 3]!;
+  return [plan, "active", text(key, 8), `${key % 997}`, `${1_000_000 + key}`];
+}
+
+function longSetMembers(key: number, part: number): string[] {
+  const first = key * SET_MEMBERS_COUNT + part * SET_ADDED_COUNT;
+  return Array.from({ length: SET_ADDED_COUNT }, (_, index) => `member:${String(first + index).padStart(9, "0")}`);
 }
 
 const pool = makePool();

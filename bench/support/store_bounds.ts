@@ -17,7 +17,7 @@ import { decodeReply, type Value } from "../../src/wire/native/reply_reader.ts";
 import { FRAME_PREFIX_BYTES } from "../../src/wire/native/frame.ts";
 import { Random } from "./random.ts";
 import { atMost, formatCount, formatFigure, median, Rows } from "./bound_row.ts";
-import { CommandRunner, encodeRequests, makeHash, makeList, numbered } from "./command_runner.ts";
+import { CommandRunner, encodeRequests, makeHash, makeList, makeSet, numbered } from "./command_runner.ts";
 import { type Hold, Stopwatch } from "./holds.ts";
 
 const MIB = 1024 ** 2;
@@ -58,6 +58,7 @@ export interface StoreSettings {
 export const STORE_CASES: Readonly<Record<string, (settings: StoreSettings, rows: Rows) => void>> = {
   lists: measureLists,
   hashes: measureHashes,
+  sets: measureSets,
   index: measureIndex,
   slices: measureSlices,
   eviction: measureEviction,
@@ -189,6 +190,59 @@ function measureHashes({ scale, rounds }: StoreSettings, rows: Rows): void {
   }
 }
 
+/**
+ * Measures members of a large set, next to those of as many members in small sets, and the longest operation of each
+ * kind while a set grows and shrinks: adding a member can split a bucket, and removing one can join two.
+ */
+function measureSets({ scale, rounds }: StoreSettings, rows: Rows): void {
+  const count = Math.ceil(ELEMENTS_COUNT * scale);
+  const smallCount = Math.min(SMALL_HASH_COUNT, Math.ceil(count / 4));
+  const smallName = (place: number) => `small:${Math.floor(place / smallCount)}`;
+  const runner = newRunner();
+  makeSet(runner, "large", count);
+  runner.runAll(count, (index) => ["sadd", smallName(index), numbered("m", index % smallCount)]);
+  const places = shuffled(count, new Random(SEED)).subarray(0, Math.min(SAMPLE_COUNT * 5, count));
+  const sets: Record<string, (place: number) => readonly [key: string, member: string]> = {
+    large: (place) => ["large", numbered("m", place)],
+    small: (place) => [smallName(place), numbered("m", place % smallCount)],
+  };
+  for (const operation of ["sismember", "srem", "sadd"]) {
+    const meanUs: Record<string, number[]> = {};
+    for (const [name, member] of Object.entries(sets)) {
+      const frames = encodeRequests(places.length, (i) => [operation, ...member(places[i]!)]);
+      const other = operation === "srem" ? "sadd" : "srem";
+      const undo = encodeRequests(places.length, (i) => [other, ...member(places[i]!)]);
+      meanUs[name] = [];
+      for (let round = 0; round < rounds; round++) {
+        if (operation === "sadd") runner.runFrames(undo);
+        meanUs[name].push(runner.runFrames(frames) / places.length * 1e3);
+        if (operation === "srem") runner.runFrames(undo);
+      }
+    }
+    const [large, small] = [median(meanUs.large!), median(meanUs.small!)];
+    rows.add(`${operation}, one set of ${formatCount(count)} members, mean`, large, "µs");
+    rows.add(`${operation}, sets of ${formatCount(smallCount)}, mean`, small, "µs");
+    rows.add(`${operation}, the large one ÷ the small ones`, large / small, "×", atMost(2));
+  }
+  measureLongestOnSets(count, rounds, rows);
+}
+
+function measureLongestOnSets(count: number, rounds: number, rows: Rows): void {
+  const order = shuffled(count, new Random(SEED));
+  const holds: Record<string, Hold[]> = { sadd: [], srandmember: [], sscan: [], srem: [] };
+  for (let round = 0; round < rounds; round++) {
+    const runner = newRunner();
+    const member = (index: number) => numbered("m", order[index]!);
+    holds.sadd!.push(runner.longest(count, (index) => ["sadd", "set", member(index)]));
+    holds.srandmember!.push(runner.longest(count, () => ["srandmember", "set"]));
+    holds.sscan!.push(runner.longest(count, (index) => ["sscan", "set", Math.imul(index, 0x9e37_79b1) >>> 0]));
+    holds.srem!.push(runner.longest(count, (index) => ["srem", "set", member(index)]));
+  }
+  for (const [operation, each] of Object.entries(holds)) {
+    rows.addHold(`longest of ${formatCount(count)} ${operation}s on one set`, each, atMost(HOLD_MAX_MS));
+  }
+}
+
 /** Returns the numbers below `count`, in an order that no cache predicts. */
 function shuffled(count: number, random: Random): Uint32Array {
   const numbers = Uint32Array.from({ length: count }, (_, index) => index);
@@ -251,6 +305,7 @@ function measureSlices({ scale, rounds }: StoreSettings, rows: Rows): void {
   const makers: Record<string, (runner: CommandRunner) => void> = {
     list: (runner) => makeList(runner, "large", count),
     hash: (runner) => makeHash(runner, "large", count),
+    set: (runner) => makeSet(runner, "large", count),
     "hash among other keys": (runner) => makeHashAmongKeys(runner, count),
   };
   for (const [type, make] of Object.entries(makers)) {
@@ -325,6 +380,7 @@ function measureEviction({ scale, rounds }: StoreSettings, rows: Rows): void {
   const makers: Record<string, (runner: CommandRunner) => void> = {
     list: (runner) => makeList(runner, "large", count),
     hash: (runner) => makeHash(runner, "large", count),
+    set: (runner) => makeSet(runner, "large", count),
     "hash among other keys": (runner) => makeHashAmongKeys(runner, count),
   };
   for (const [type, make] of Object.entries(makers)) {
