@@ -543,11 +543,11 @@ export const FLUSH_SLOTS_VISITS_MAX_BYTES = 512 * 1024;
  */
 export const BLOCK_SHARED_MAX_BYTES = 8192;
 /**
- * The largest run of a packed hash. A hash beyond it becomes a large one. Moving the tail of a run of this size takes
- * no longer than a lookup.
+ * The largest run of a packed hash or set. A value beyond it becomes a large one. Moving the tail of a run of this size
+ * takes no longer than a lookup.
  */
 export const PACKED_MAX_BYTES = 512;
-/** The largest field or value in a packed hash, so that its length takes one byte. */
+/** The largest field, value or member in a packed hash or set, so that its length takes one byte. */
 export const PACKED_ELEMENT_MAX_BYTES = 64;
 /** The initial size of a list's leaf, unless its first element needs more. */
 export const LEAF_INITIAL_BYTES = 512;
@@ -568,7 +568,7 @@ export const ELEMENT_INLINE_MAX_BYTES = 1024;
  * worst.
  */
 export const DIRECTORY_LEAVES_MAX_COUNT = 256;
-/** The most elements or fields of a removed list or hash that are freed together. A larger one is freed in steps. */
+/** The most elements, fields or members of a removed value that are freed together. A larger one is freed in steps. */
 export const FREED_AT_ONCE_MAX_COUNT = 64;
 /** The number of parts of large removed values that are freed at a time while room is made for a command. */
 export const FREEING_STEPS_COUNT = 64;

@@ -28,6 +28,8 @@ import type { RecencyList } from "./recency.ts";
  *   the HASH entry, fields of 11 classes up to 512 bytes, the last field, and two pages of the table.
  * - Inserting into a list needs at most 8: the entry and the first leaf and directory of a list that becomes large, a
  *   leaf that has grown, two new leaves, two directories and a piece.
+ * - Adding a member to a set that becomes large needs at most 17: two packed sizes, the SET entry, its leaves of up to
+ *   9 classes, a leaf that is split, and two nodes.
  * - Renaming needs 6: two sizes of the entry, two pieces of a value that no longer fits in the entry, and two pages of
  *   the table.
  */

@@ -70,14 +70,6 @@ export class MemberForm {
     this.length = length;
   }
 
-  /** Takes the form of the packed member at `at`, whose bytes are in the run. They are borrowed until the next call. */
-  setPacked(run: Uint8Array, at: number): void {
-    this.tag = run[at]!;
-    this.source = run;
-    this.start = at + 1;
-    this.length = PACKED_SIZES[this.tag]! - 1;
-  }
-
   #setInteger(member: Uint8Array, start: number, length: number): boolean {
     const first = member[start]!;
     if (first === 0x2d ? length === 1 : first < 0x30 || first > 0x39 || length === INTEGER_TEXT_BYTES) return false;

@@ -170,12 +170,7 @@ export class Sets implements ValueType {
     const scratch = this.#scratch;
     copyBytes(this.#bytes, this.#entries.valueStart(entry), scratch, 0, used);
     const large = this.#entries.reform(entry, topOf(KIND_SET, flagsOf(meta)), 0, KEEP_NOTHING);
-    this.#leaves.begin(large);
-    const form = new MemberForm();
-    for (let at = 0; at < used; at += PACKED_SIZES[scratch[at]!]!) {
-      form.setPacked(scratch, at);
-      this.#addToLarge(large, form);
-    }
+    this.#leaves.fill(large, scratch, used);
     return large;
   }
 

@@ -31,6 +31,7 @@
  */
 
 import { assert } from "../../errors.ts";
+import { PACKED_MAX_BYTES } from "../../limits.ts";
 import { type Arena, PAGE_BYTES } from "../arena.ts";
 import { bodyWord, KIND_SET_LEAF, metaOf } from "../block.ts";
 import type { Entries } from "../entries.ts";
@@ -81,6 +82,8 @@ export class SetLeaves {
   #takenOutside = 0;
   readonly #takenBytes = new Uint8Array(PAGE_BYTES);
   readonly #takenWords = new Uint32Array(this.#takenBytes.buffer);
+  /** The hashes of the members of a packed set, each of which takes a byte or more. */
+  readonly #hashes = new Int32Array(PACKED_MAX_BYTES);
 
   constructor(entries: Entries) {
     this.buckets = new SetBuckets(entries.arena);
@@ -106,12 +109,46 @@ export class SetLeaves {
   }
 
   /** Gives a SET entry no members, and one empty bucket. */
-  begin(entry: number): void {
+  #begin(entry: number): void {
     const words = this.#words;
     const body = this.#bodyOf(entry);
     words[entry * 2 + 4] = 0;
     words[body + 2] = 0;
     this.buckets.begin(entry, body);
+  }
+
+  /**
+   * Gives a SET entry the members of a packed set, `run[0, used)`. Each leaf is allocated once, in its final size, so
+   * this needs blocks of few different sizes.
+   */
+  fill(entry: number, run: Uint8Array, used: number): void {
+    const words = this.#words;
+    const hashes = this.#hashes;
+    let count = 0;
+    for (let at = 0; at < used; at += PACKED_SIZES[run[at]!]!) {
+      hashes[count++] = halfSipHash(run, at + 1, PACKED_SIZES[run[at]!]! - 1, this.#seed0, this.#seed1);
+    }
+    this.#begin(entry);
+    const body = this.#bodyOf(entry);
+    const buckets = Math.ceil(Math.max(unitsOf(used) / GROW_UNITS, count / GROW_MEMBERS_COUNT));
+    while (words[body + 1]! < buckets) this.buckets.push(entry, body);
+    words[entry * 2 + 4] = count;
+    for (let bucket = 0; bucket < buckets; bucket++) {
+      let [size, members] = [0, 0];
+      for (let at = 0, i = 0; i < count; i++) {
+        const end = at + PACKED_SIZES[run[at]!]!;
+        if (bucketFor(hashes[i]!, buckets) === bucket) {
+          members++;
+          for (; at < end; at++) this.#takenBytes[size++] = run[at]!;
+        }
+        at = end;
+      }
+      if (members === 0) continue;
+      const leaf = this.#addLeaf(this.buckets.slotOf(body, bucket), bucket, size);
+      this.#putTaken(leaf, size);
+      words[leaf * 2 + 2] = (size << 16) | members;
+      words[body + 2]! += unitsOf(size);
+    }
   }
 
   #bodyOf(entry: number): number {
