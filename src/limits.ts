@@ -428,7 +428,7 @@ export const DEDICATED_IDLE_MAX_MS = 10_000;
 
 /** The longest key. A key is stored whole with its entry's header, inside one page. */
 export const KEY_SIZE_MAX_BYTES = 32 * 1024;
-/** The longest field of a hash, which is stored as a key is. */
+/** The longest field of a hash, which is stored as a key is, and the longest member of a set. */
 export const FIELD_SIZE_MAX_BYTES = KEY_SIZE_MAX_BYTES;
 /** The longest value of a string, and the longest message of a channel. */
 export const VALUE_SIZE_MAX_BYTES = 64 * 1024 * 1024;
@@ -470,6 +470,8 @@ export const TRANSACTION_ARGUMENTS_MAX_COUNT = 64 * 1024;
 export const TRANSACTION_MAX_BYTES = 128 * 1024 * 1024;
 /** The most keys that one command may wait for. Each takes 2 µs when the wait begins and when it ends. */
 export const BLOCKING_KEYS_MAX_COUNT = 2_048;
+/** The most sets that one command combines. Each takes an object of the engine's heap while the command runs. */
+export const COMBINED_SETS_MAX_COUNT = 65_536;
 /** The most keys that one client may watch. `exec` checks each of them, which takes half a microsecond. */
 export const WATCHED_KEYS_MAX_COUNT = 4_096;
 /**

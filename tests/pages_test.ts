@@ -67,7 +67,12 @@ Deno.test("limits in the pages are those of limits.ts", () => {
     assertStringIncludes(readFile("README.md"), limit);
     assertStringIncludes(readFile("src/catalog/README.md"), limit);
   }
-  const further = [limits.ARGUMENTS_FEW_MAX_COUNT - 1, limits.BLOCKING_KEYS_MAX_COUNT, limits.WATCHED_KEYS_MAX_COUNT];
+  const further = [
+    limits.ARGUMENTS_FEW_MAX_COUNT - 1,
+    limits.BLOCKING_KEYS_MAX_COUNT,
+    limits.COMBINED_SETS_MAX_COUNT,
+    limits.WATCHED_KEYS_MAX_COUNT,
+  ];
   for (const limit of further) assertStringIncludes(readFile("src/catalog/README.md"), count(limit));
   assertStringIncludes(readFile(".github/SECURITY.md"), kib(limits.FRAME_SIZE_UNAUTHENTICATED_MAX_BYTES));
   assertStringIncludes(readFile(".github/SECURITY.md"), `${limits.AUTHENTICATION_TIMEOUT_MS / 1000} s`);

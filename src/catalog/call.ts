@@ -10,17 +10,7 @@
 import { decodeText, equalsIgnoringCase } from "../bytes.ts";
 import { DelayedReplyError, ReplyError } from "../errors.ts";
 import { CHANNEL_SIZE_MAX_BYTES, KEY_SIZE_MAX_BYTES, PATTERN_SIZE_MAX_BYTES, WORD_SIZE_MAX_BYTES } from "../limits.ts";
-import { type CommandSpecification, keysEnd, type ProtocolVersion } from "./specification.ts";
-
-/**
- * The places of a call's arguments in a buffer. Argument 0 is the command's name. `Request` implements this interface.
- */
-export interface Call {
-  readonly bytes: Uint8Array;
-  readonly count: number;
-  readonly starts: Int32Array;
-  readonly lengths: Int32Array;
-}
+import { type Call, type CommandSpecification, keysEnd, type ProtocolVersion } from "./specification.ts";
 
 /** The only user, which `auth` with only a password means. */
 const DEFAULT_USER = "default";
@@ -70,7 +60,7 @@ export function checkSizes(specification: CommandSpecification, call: Call): voi
   }
   const { firstKey, keyStep } = specification;
   if (specification.group === "channel") checkChannels(specification, call);
-  const end = keysEnd(specification, call.count);
+  const end = keysEnd(specification, call);
   for (let i = 1; i < call.count; i++) {
     const length = call.lengths[i]!;
     if (i >= firstKey && i < end && (i - firstKey) % keyStep === 0) {

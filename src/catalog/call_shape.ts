@@ -6,6 +6,7 @@
  * key value [EX seconds:int] [NX | XX]       arity -3, one key at 1, options EX NX XX
  * key value [key value …]                    arity -3, keys at 1, 3, 5 …
  * key [key …] timeout:double                 arity -3, keys from 1 to the last but one
+ * numkeys:int key [key …] [LIMIT limit:int]  arity -3, as many keys from 2 as argument 1 says
  * encoding key | freq key                    arity -2, one key at 2, subcommands encoding and freq
  * ```
  *
@@ -20,7 +21,12 @@ interface KeyPlaces {
   readonly firstKey: number;
   readonly lastKey: number;
   readonly keyStep: number;
+  /** The position of the argument that is the number of keys; 0 if the keys end at `lastKey`. */
+  readonly keyCountAt: number;
 }
+
+/** The placeholder of the number of keys, which precedes them. */
+const KEY_COUNT = "numkeys";
 
 /** The places of names of channels or patterns: `first`, and all after it if `isMany`. */
 export interface ChannelPlaces {
@@ -105,7 +111,7 @@ function optionsOf({ type, token, parts, isOptional }: SyntaxArgument, isInOptio
   return type === "pure-token" ? own : [...own, ...(parts ?? []).flatMap((part) => optionsOf(part, may))];
 }
 
-const NO_KEYS: KeyPlaces = { firstKey: 0, lastKey: 0, keyStep: 0 };
+const NO_KEYS: KeyPlaces = { firstKey: 0, lastKey: 0, keyStep: 0, keyCountAt: 0 };
 
 function keyPlacesOf(args: readonly SyntaxArgument[], subcommands: readonly SyntaxArgument[] | undefined): KeyPlaces {
   if (subcommands === undefined) return keyPlacesFrom(args, 1);
@@ -137,9 +143,14 @@ function keyPlacesFrom(args: readonly SyntaxArgument[], first: number): KeyPlace
     }
     const position = first + i;
     const { firstKey } = places;
-    assert(firstKey === 0 || places.lastKey === position - 1 && !isMultiple, "keys follow each other");
-    const lastKey = isMultiple ? i - args.length : position;
-    places = { firstKey: firstKey || position, lastKey, keyStep: isPairs ? parts!.length : 1 };
+    assert(firstKey === 0 || places.lastKey === position - 1 && !isPairs, "keys follow each other");
+    const isCounted = isMultiple === true && args[i - 1]?.name === KEY_COUNT;
+    places = {
+      firstKey: firstKey || position,
+      lastKey: isCounted ? -1 : isMultiple ? i - args.length : position,
+      keyStep: isPairs ? parts!.length : 1,
+      keyCountAt: isCounted ? position - 1 : 0,
+    };
     if (isMultiple) break;
   }
   return places;

@@ -36,6 +36,7 @@ export const GROUP_NAMES: Readonly<Record<Group, string>> = {
   string: "string",
   list: "list",
   hash: "hash",
+  set: "set",
   key: "generic",
   transaction: "transactions",
   channel: "pubsub",
@@ -48,6 +49,7 @@ const CATEGORIES: Readonly<Record<Group, string | undefined>> = {
   string: "string",
   list: "list",
   hash: "hash",
+  set: "set",
   key: "keyspace",
   transaction: "transaction",
   channel: "pubsub",
@@ -60,21 +62,30 @@ function isForAdmin({ admin, group }: CommandSpecification): boolean {
   return admin !== undefined && group === "server";
 }
 
-/** Returns whether a command works on keys and their values. */
-function isAboutData({ group }: CommandSpecification): boolean {
-  return group === "string" || group === "list" || group === "hash" || group === "key";
-}
+/** The groups whose commands work on keys and their values. */
+const ABOUT_DATA: Readonly<Record<Group, boolean>> = {
+  string: true,
+  list: true,
+  hash: true,
+  set: true,
+  key: true,
+  transaction: false,
+  channel: false,
+  connection: false,
+  server: false,
+};
 
 /** Returns the flags of a command. */
 export function flagsOf({ name, specification }: NamedCommand): string[] {
-  const { writes, grows, group, routing, open } = specification;
+  const { writes, grows, group, routing, open, keyCountAt } = specification;
   const flags: string[] = [];
   if (writes) flags.push("write");
-  else if (isAboutData(specification)) flags.push("readonly");
+  else if (ABOUT_DATA[group]) flags.push("readonly");
   if (grows) flags.push("denyoom");
   if (isForAdmin(specification)) flags.push("admin");
   if (group === "channel") flags.push("pubsub");
   if (routing === "wait") flags.push("blocking");
+  if (keyCountAt > 0) flags.push("movablekeys");
   if (specification.fastNames.includes(name)) flags.push("fast");
   // Redis's clients read this, so commands that are open only in the native protocol do not count.
   if (open === true) flags.push("no_auth");
@@ -86,7 +97,7 @@ export function categoriesOf({ name, specification }: NamedCommand): string[] {
   const { writes, group, routing } = specification;
   const categories: string[] = [];
   if (group === "key") categories.push("keyspace");
-  if (isAboutData(specification)) categories.push(writes ? "write" : "read");
+  if (ABOUT_DATA[group]) categories.push(writes ? "write" : "read");
   const own = CATEGORIES[group];
   const isLast = group === "connection" || group === "transaction";
   if (own !== undefined && group !== "key" && !isLast) categories.push(own);
@@ -114,7 +125,7 @@ export function tipsOf({ specification: { routing } }: NamedCommand): readonly s
   return TIPS[routing] ?? [];
 }
 
-/** Returns how a command uses its keys: once for all of them, or for each of two. */
+/** Returns how a command uses its keys: once for all of them, or for the first one and for the others. */
 export function keyUsesOf({ specification: { keyUses } }: NamedCommand): readonly (readonly string[])[] {
   return keyUses.map((use) => use.split(" "));
 }

@@ -76,7 +76,7 @@ export const KEY_ROWS: Rows = {
   },
   type: {
     syntax: "key",
-    summary: "Returns the type of a value: string, list, hash or none.",
+    summary: "Returns the type of a value: string, list, hash, set or none.",
     since: "1.0.0",
     complexity: "O(1)",
     keys: "RO",

@@ -10,7 +10,7 @@
  */
 
 /** The thing that a command works on; `help` lists commands by it. */
-export type Group = "string" | "list" | "hash" | "key" | "transaction" | "channel" | "connection" | "server";
+export type Group = "string" | "list" | "hash" | "set" | "key" | "transaction" | "channel" | "connection" | "server";
 
 /**
  * The way in which the proxy carries out a command.
@@ -129,7 +129,10 @@ export interface Row {
   readonly complexity: string;
   /** Additional names with the same meaning. */
   readonly aliases?: readonly string[];
-  /** The use of its keys: one for all keys, or one for each. Required exactly when the syntax has keys. */
+  /**
+   * The use of its keys: one for all keys, or one for each, the last of which is for all further keys. Required exactly
+   * when the syntax has keys.
+   */
   readonly keys?: KeyUse | readonly KeyUse[];
   /** Whether the command may change data although it has no key. */
   readonly writes?: boolean;

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { parseInteger } from "../bytes.ts";
 import { assert } from "../errors.ts";
 import {
   ARGUMENTS_FEW_MAX_COUNT,
@@ -37,6 +38,7 @@ import type {
   TransactionStep,
 } from "./row.ts";
 import { SERVER_ROWS } from "./server.ts";
+import { SET_ROWS } from "./set.ts";
 import { STRING_ROWS } from "./string.ts";
 import { TRANSACTION_ROWS } from "./transaction.ts";
 
@@ -64,7 +66,9 @@ export interface CommandSpecification {
   readonly lastKey: number;
   /** The distance between keys: 1, or 2 if there are values between them. */
   readonly keyStep: number;
-  /** The use of its keys: one for all keys, or one for each. */
+  /** The position of the argument that is the number of keys; 0 if the keys end at `lastKey`. */
+  readonly keyCountAt: number;
+  /** The use of its keys: one for all keys, or one for each, the last of which is for all further keys. */
   readonly keyUses: readonly KeyUse[];
   /** The places of names of channels and patterns. */
   readonly channels: readonly ChannelPlaces[];
@@ -156,6 +160,7 @@ const GROUPS: Readonly<Record<Group, GroupFacts>> = {
   string: { ...OF_DATA, rows: STRING_ROWS },
   list: { ...OF_DATA, rows: LIST_ROWS, valueMaxBytes: ELEMENT_SIZE_MAX_BYTES },
   hash: { ...OF_DATA, rows: HASH_ROWS, valueMaxBytes: ELEMENT_SIZE_MAX_BYTES },
+  set: { ...OF_DATA, rows: SET_ROWS, valueMaxBytes: ELEMENT_SIZE_MAX_BYTES },
   key: { ...OF_DATA, rows: KEY_ROWS },
   transaction: { ...OF_DATA, rows: TRANSACTION_ROWS, routing: "transaction" },
   channel: { ...OF_DATA, rows: CHANNEL_ROWS, routing: "channel" },
@@ -185,6 +190,7 @@ function specify(group: Group, facts: GroupFacts, name: string, row: Row): Comma
     firstKey: shape.firstKey,
     lastKey: shape.lastKey,
     keyStep: shape.keyStep,
+    keyCountAt: shape.keyCountAt,
     keyUses,
     channels: shape.channels,
     writes: row.writes ?? keyUses.some((use) => !use.startsWith("RO")),
@@ -226,7 +232,8 @@ function check(specification: CommandSpecification, row: Row, shape: CallShape):
     specification;
   const holds = (is: boolean, what: string) => assert(is, `command "${name}": ${what}`);
   holds((firstKey > 0) === keyUses.length > 0, "its row says what it does with its keys, if it has any");
-  holds(keyUses.length < 2 || keyUses.length === lastKey - firstKey + 1, "each of its keys has a use");
+  const fixedCount = lastKey < 0 ? 2 : lastKey - firstKey + 1;
+  holds(keyUses.length < 2 || keyUses.length === fixedCount, "each of its keys has a use");
   holds(row.writes === undefined || keyUses.length === 0, "whether it writes follows from what it does with its keys");
   holds(row.arity === undefined || row.arity !== shape.arity, "its arity follows from its syntax");
   holds(writes || !grows && creates === undefined && wakes === 0, "what grows, creates or wakes writes");
@@ -237,13 +244,27 @@ function check(specification: CommandSpecification, row: Row, shape: CallShape):
 }
 
 /**
+ * The places of a call's arguments in a buffer. Argument 0 is the command's name. `Request` implements this interface.
+ */
+export interface Call {
+  readonly bytes: Uint8Array;
+  readonly count: number;
+  readonly starts: Int32Array;
+  readonly lengths: Int32Array;
+}
+
+/**
  * Returns the index of the argument after the last key of a call; 0 if the command has no keys.
  *
- * @param count the number of the call's arguments, with the name
+ * A call that names a wrong number of keys has none: any server refuses it.
  */
-export function keysEnd({ firstKey, lastKey }: CommandSpecification, count: number): number {
+export function keysEnd({ firstKey, lastKey, keyCountAt }: CommandSpecification, call: Call): number {
+  const { count } = call;
   if (firstKey === 0) return 0;
-  return Math.min(count, lastKey < 0 ? count + lastKey + 1 : lastKey + 1);
+  if (keyCountAt === 0) return Math.min(count, lastKey < 0 ? count + lastKey + 1 : lastKey + 1);
+  if (keyCountAt >= count) return firstKey;
+  const keysCount = parseInteger(call.bytes, call.starts[keyCountAt]!, call.lengths[keyCountAt]!);
+  return keysCount > 0 && keysCount <= count - firstKey ? firstKey + keysCount : firstKey;
 }
 
 /**

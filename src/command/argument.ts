@@ -46,6 +46,27 @@ export function touchKey({ shared: { watches } }: CommandContext, request: Reque
   if (watches.count > 0) watches.touch(request.bytes, request.starts[index]!, request.lengths[index]!);
 }
 
+/**
+ * Returns argument `index` as a count of at least `least`. Counts above 2^53 are not exact, but exceed any length.
+ *
+ * @param refusal the message of the error
+ * @throws {ReplyError} when it is not such a count
+ */
+export function countArgument(
+  request: Request,
+  index: number,
+  least = 0,
+  refusal = "value is out of range, must be positive",
+): number {
+  try {
+    const count = roundedInteger(request, index);
+    if (count >= least) return count;
+  } catch (error) {
+    if (!(error instanceof ReplyError)) throw error;
+  }
+  throw new ReplyError("ERR", refusal);
+}
+
 /** Returns the error for a key that holds another type. */
 export function wrongType(): ReplyError {
   return new ReplyError("WRONGTYPE", "Operation against a key holding the wrong kind of value");

@@ -39,6 +39,10 @@ import { memory, MEMORY_SUBCOMMANDS, object, OBJECT_SUBCOMMANDS } from "./object
 import * as renameCommands from "./rename.ts";
 import { refuse, runCommand } from "./run.ts";
 import * as serverCommands from "./server.ts";
+import * as setCommands from "./set.ts";
+import * as setAlgebraCommands from "./set_algebra.ts";
+import * as setRandomCommands from "./set_random.ts";
+import * as setScanCommands from "./set_scan.ts";
 import * as stringCommands from "./string.ts";
 import * as stringFormCommands from "./string_forms.ts";
 import * as stringRangeCommands from "./string_range.ts";
@@ -69,6 +73,10 @@ function joinCommands(): readonly Command[] {
     ...hashCommands,
     ...hashRandomCommands,
     ...hashScanCommands,
+    ...setCommands,
+    ...setAlgebraCommands,
+    ...setRandomCommands,
+    ...setScanCommands,
     ...keyspaceCommands,
     flushslots,
     ...expireCommands,

@@ -23,7 +23,8 @@ import { addDecimal, decimal, DECIMAL_MAX_BYTES, replySum } from "./decimal.ts";
 import { checkField, findField, replyField, replyValue, setField } from "./hash_field.ts";
 import { KeptRoom, makeRoomInSteps } from "./kept_room.ts";
 
-import { FieldItems, NamedFieldItems, replyItems } from "./long_reply.ts";
+import { NamedFieldItems, replyItems } from "./long_reply.ts";
+import { FieldItems } from "./named_items.ts";
 
 const NOT_INTEGER = "hash value is not an integer";
 

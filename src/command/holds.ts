@@ -245,7 +245,7 @@ export class Holds implements HeldKeys {
     }
     if (firstKey === 0) return undefined;
     const { bytes, starts, lengths } = request;
-    const end = keysEnd(specification, request.count);
+    const end = keysEnd(specification, request);
     for (let i = firstKey; i < end; i += keyStep) {
       const found = this.ofKey(this.#store.keyHash(bytes, starts[i]!, lengths[i]!), writes, own);
       if (found !== undefined) return found;

@@ -10,7 +10,7 @@ import { LONG_ARGUMENTS_COUNT, LONG_BYTES, LONG_ITEMS_COUNT, REPLY_AT_ONCE_BYTES
 import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { defaultDeadline, findTyped, roundedInteger, touchKey } from "./argument.ts";
+import { countArgument, defaultDeadline, findTyped, roundedInteger, touchKey } from "./argument.ts";
 import type { CommandContext, Steps } from "./context.ts";
 import { KeptRoom, makeRoomInSteps } from "./kept_room.ts";
 import { replyElement } from "./list_element.ts";
@@ -126,19 +126,6 @@ function* popLong(context: CommandContext, request: Request, reply: Reply, head:
   const last = store.lists.length(findTyped(context, request, 1, EntryType.List)) - 1;
   yield* replyItems(reply, new ElementItems(context, request, head ? 0 : last), 0, 1);
   store.lists.pop(findTyped(context, request, 1, EntryType.List), head);
-}
-
-/**
- * Returns argument `index` as a count of elements, at least 0. Counts above 2^53 are not exact, but exceed any length.
- */
-function countArgument(request: Request, index: number): number {
-  try {
-    const count = roundedInteger(request, index);
-    if (count >= 0) return count;
-  } catch (error) {
-    if (!(error instanceof ReplyError)) throw error;
-  }
-  throw new ReplyError("ERR", "value is out of range, must be positive");
 }
 
 function popMany(

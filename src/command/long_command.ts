@@ -11,7 +11,8 @@
  *   pause → slice → pause → …   with the clock of its beginning, as if the command took no time
  * ```
  *
- * A command of very many keys holds them before it begins, because collecting them takes steps too.
+ * A command of very many keys holds them before it begins, because collecting them takes steps too. Only a read that a
+ * proxy may split over several servers, such as `mget`, does not hold that many.
  *
  * A transaction holds the keys of all its commands (transaction.ts).
  *
@@ -58,21 +59,22 @@ export function runSteps(
     if (!runSlice(run)) client.steps = { steps, after };
     return;
   }
-  const end = keysEnd(command.specification, request.count);
+  const end = keysEnd(command.specification, request);
   const isOfMany = end > LONG_ARGUMENTS_COUNT;
-  if (!isOfMany || !command.writes) {
+  // A read of many keys that a proxy may split is not atomic, only each of its slices.
+  const isSplit = isOfMany && !command.writes && command.specification.routing !== "together";
+  if (!isOfMany || isSplit) {
     const mark = new LogMark(context.log);
     if (runSlice(run)) return;
-    // A read of many keys is not atomic, only each of its slices. A command without keys, such as `keys`, sees time
-    // pass.
-    if (end === 0 || isOfMany) return readOn(run);
+    // A command without keys, such as `keys`, sees time pass.
+    if (end === 0 || isSplit) return readOn(run);
     const keys = new KeySet(end);
     keys.addKeys(context.store, command.specification, request, 0, end);
     return finish(run, keys, mark);
   }
   const keys = new KeySet(end);
   const collect = collecting(context, command.specification, request, keys, end);
-  if (!context.slice(collect) || !isFree(context, keys)) return holdAndRun(run, keys, collect);
+  if (!context.slice(collect) || !isFree(context, keys, command.writes)) return holdAndRun(run, keys, collect);
   const mark = new LogMark(context.log);
   if (!runSlice(run)) return finish(run, keys, mark);
 }
@@ -158,31 +160,40 @@ async function restart({ context, command, request, reply }: LongRun): Promise<v
 
 /** Collects the keys of a command of very many, holds them, and runs it. */
 async function holdAndRun(run: LongRun, keys: KeySet, collect: () => boolean): Promise<void> {
-  const { context, request, steps, after } = run;
-  do await context.pause("always"); while (!context.slice(collect));
-  for (let wait = obstacle(context, keys); wait !== undefined; wait = obstacle(context, keys)) await wait;
+  const { context, command: { writes } } = run;
+  do await context.pause(writes ? "always" : "here"); while (!context.slice(collect));
+  for (;;) {
+    const wait = obstacle(context, keys, writes);
+    if (wait === undefined) break;
+    await wait;
+  }
   context.resume();
   const { refusal } = context.shared;
-  if (refusal !== undefined) throw new ReplyError("MISCONF", `Writes are refused, reads are not: ${refusal}`);
-  const task = LongTask.begin(context, keys, true, new LogMark(context.log), request.size);
-  await task.run(steps, after);
+  if (writes && refusal !== undefined) {
+    throw new ReplyError("MISCONF", `Writes are refused, reads are not: ${refusal}`);
+  }
+  await finish(run, keys, new LogMark(context.log));
 }
 
-/** Returns whether a long command that writes these keys does not have to wait. */
-function isFree({ shared, log }: CommandContext, keys: KeySet): boolean {
-  return shared.holds.inTheWayOf(keys, true) === undefined && log?.isMarkAwaited !== true;
+/** Returns whether a long command with these keys does not have to wait. */
+function isFree({ shared, log }: CommandContext, keys: KeySet, writes: boolean): boolean {
+  return shared.holds.inTheWayOf(keys, writes) === undefined && !(writes && log?.isMarkAwaited === true);
 }
 
 /**
- * Returns a promise that a long command that writes these keys has to wait for, or `undefined`. After waiting, the
- * caller checks again, and begins in the same turn of the event loop in which there is no obstacle: other commands may
- * wait for the same keys.
+ * Returns a promise that a long command with these keys has to wait for, or `undefined`. After waiting, the caller
+ * checks again, and begins in the same turn of the event loop in which there is no obstacle: other commands may wait
+ * for the same keys.
  */
-export function obstacle({ shared: { holds }, log }: CommandContext, keys: KeySet): Promise<void> | undefined {
-  const hold = holds.inTheWayOf(keys, true);
-  if (hold !== undefined) return holds.waitFor(hold, true, keys.isEverything);
+export function obstacle(
+  { shared: { holds }, log }: CommandContext,
+  keys: KeySet,
+  writes: boolean,
+): Promise<void> | undefined {
+  const hold = holds.inTheWayOf(keys, writes);
+  if (hold !== undefined) return holds.waitFor(hold, writes, keys.isEverything);
   // A snapshot waits for a moment without long writes.
-  return log?.marked;
+  return writes ? log?.marked : undefined;
 }
 
 /** The position in the log's records at which the effects of a command begin. */

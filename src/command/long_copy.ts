@@ -1,5 +1,5 @@
 /**
- * Copies long values in steps: piece by piece, element by element, field by field.
+ * Copies long values in steps: piece by piece, element by element, field by field, member by member.
  *
  * The copy is consistent: no other command may use the destination meanwhile, and the source does not change. Its
  * effects in the log are the same as those of pushing and setting, in one batch.
@@ -16,7 +16,8 @@ import { findKey } from "./argument.ts";
 import type { CommandContext, Steps } from "./context.ts";
 import { KeptRoom } from "./kept_room.ts";
 
-import { ElementItems, FieldItems, type Items, sizeOf } from "./long_reply.ts";
+import { ElementItems, type Items, sizeOf } from "./long_reply.ts";
+import { FieldItems, MemberItems } from "./named_items.ts";
 
 /** The steps of measuring a value, which return its size in bytes. */
 type SizeSteps = Generator<void, number, void>;
@@ -56,6 +57,8 @@ function itemsOf(context: CommandContext, request: Request, type: ItemsType): It
       return new ElementItems(context, request, 0);
     case EntryType.Hash:
       return new FieldItems(context, request, true, true);
+    case EntryType.Set:
+      return new MemberItems(context, request);
   }
 }
 
@@ -123,6 +126,10 @@ class Batch {
         const valueAt = this.#room(store.hashes.valueLength());
         return store.hashes.copyValue(this.#bytes, valueAt);
       }
+      case EntryType.Set: {
+        const at = this.#room(store.sets.memberLength());
+        return store.sets.copyMember(this.#bytes, at);
+      }
       default:
         this.#type satisfies never;
     }
@@ -155,6 +162,9 @@ class Batch {
           at += valueSize;
           break;
         }
+        case EntryType.Set:
+          entry = store.sets.add(bytes, start, length, entry, from, at, size);
+          break;
         default:
           this.#type satisfies never;
       }

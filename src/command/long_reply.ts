@@ -11,21 +11,14 @@
  * @module
  */
 
-import {
-  FIELD_SIZE_MAX_BYTES,
-  LONG_ARGUMENTS_COUNT,
-  LONG_BYTES,
-  STEP_BYTES,
-  STEP_ITEMS_COUNT,
-  STEP_KEYS_COUNT,
-} from "../limits.ts";
+import { LONG_ARGUMENTS_COUNT, LONG_BYTES, STEP_BYTES, STEP_ITEMS_COUNT, STEP_KEYS_COUNT } from "../limits.ts";
 import { EntryType } from "../store/store.ts";
 import type { Store } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import { findTyped } from "./argument.ts";
 import type { CommandContext, Steps } from "./context.ts";
-import { replyField, replyValue } from "./hash_field.ts";
+import { replyValue } from "./hash_field.ts";
 import { type Hold, KeySet } from "./holds.ts";
 import { replyElement } from "./list_element.ts";
 import { ValueGone } from "./long_command.ts";
@@ -146,7 +139,7 @@ function* replyLong(reply: Reply, items: Items, index: number): Steps {
 }
 
 /** The common part of the items of one value, whose key the command holds. */
-abstract class HeldItems {
+export abstract class HeldItems {
   readonly isBusy = false;
 
   hold(): undefined {
@@ -198,75 +191,6 @@ export class ElementItems extends HeldItems implements Items {
 
   copyPart(from: number, target: Uint8Array, at: number, length: number): void {
     this.#store.lists.copyElementPart(from, target, at, length);
-  }
-}
-
-/** The fields of the hash in argument 1, their values, or both, in the order in which the fields were created. */
-export class FieldItems extends HeldItems implements Items {
-  readonly width: number;
-  readonly #context: CommandContext;
-  readonly #store: Store;
-  readonly #request: Request;
-  readonly #withFields: boolean;
-  readonly #withValues: boolean;
-  readonly #field = new Uint8Array(FIELD_SIZE_MAX_BYTES);
-  #fieldLength = 0;
-  /** The index of the item at which the walk begins, and its field; `undefined` for the hash's first field. */
-  readonly #start: number;
-  readonly #startField: Uint8Array | undefined;
-
-  /** @param start the index of the field at the store's cursor, if the walk does not begin with the first field */
-  constructor(context: CommandContext, request: Request, withFields: boolean, withValues: boolean, start = 0) {
-    super();
-    this.width = Number(withFields) + Number(withValues);
-    this.#context = context;
-    this.#store = context.store;
-    this.#request = request;
-    this.#withFields = withFields;
-    this.#withValues = withValues;
-    this.#start = start;
-    if (start === 0) return;
-    this.leave();
-    this.#startField = this.#field.slice(0, this.#fieldLength);
-  }
-
-  enter(index: number): void {
-    const store = this.#store;
-    const entry = findTyped(this.#context, this.#request, 1, EntryType.Hash);
-    if (entry === 0) throw new ValueGone();
-    const start = index === this.#start ? this.#startField : this.#field;
-    if (start === undefined) store.hashes.first(entry);
-    else if (!store.hashes.seek(entry, start, 0, index === this.#start ? start.length : this.#fieldLength)) {
-      throw new ValueGone();
-    }
-  }
-
-  next(): void {
-    this.#store.hashes.next();
-  }
-
-  leave(): void {
-    this.#fieldLength = this.#store.hashes.fieldLength();
-    this.#store.hashes.copyField(this.#field, 0);
-  }
-
-  size(): number {
-    const store = this.#store;
-    return (this.#withFields ? store.hashes.fieldLength() : 0) + (this.#withValues ? store.hashes.valueLength() : 0);
-  }
-
-  reply(reply: Reply): void {
-    if (this.#withFields) replyField(this.#store, reply);
-    if (this.#withValues) replyValue(this.#store, reply);
-  }
-
-  replyHead(reply: Reply): number {
-    if (this.#withFields) replyField(this.#store, reply);
-    return this.#withValues ? this.#store.hashes.valueLength() : -1;
-  }
-
-  copyPart(from: number, target: Uint8Array, at: number, length: number): void {
-    this.#store.hashes.copyValuePart(from, target, at, length);
   }
 }
 

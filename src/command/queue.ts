@@ -85,7 +85,7 @@ export class RequestQueue<C extends QueuedCommand> {
       this.#places.set(command, place);
     }
     if (command.writes) this.writes = true;
-    this.keyCount += keysEnd(command.specification, request.count);
+    this.keyCount += keysEnd(command.specification, request);
   }
 
   /**

@@ -254,7 +254,7 @@ export function wake({ shared: { waiters } }: CommandContext, request: Request, 
  */
 function touchKeys({ shared: { watches } }: CommandContext, { specification }: Command, request: Request): void {
   if (watches.count === 0) return;
-  const end = keysEnd(specification, request.count);
+  const end = keysEnd(specification, request);
   for (let i = specification.firstKey; i < end; i += specification.keyStep) {
     watches.touch(request.bytes, request.starts[i]!, request.lengths[i]!);
   }

@@ -142,7 +142,7 @@ async function execHolding(context: CommandContext, transaction: Transaction, re
   const { keys } = collection;
   try {
     while (!context.slice(collection.step)) await context.pause("always");
-    for (let wait = obstacle(context, keys); wait !== undefined; wait = obstacle(context, keys)) await wait;
+    for (let wait = obstacle(context, keys, true); wait !== undefined; wait = obstacle(context, keys, true)) await wait;
     context.resume();
     if (!begin(context, transaction, reply)) return;
     const execution = new Execution(context, transaction, reply);
@@ -174,7 +174,7 @@ class KeyCollection {
     const { count } = this.#transaction;
     for (let left = STEP_KEYS_COUNT; left > 0 && this.#next < count; left--) {
       const specification = this.#specification ??= this.#begin();
-      const end = keysEnd(specification, this.#request.count);
+      const end = keysEnd(specification, this.#request);
       const to = Math.min(end, this.#argument + left);
       left -= Math.max(0, to - this.#argument);
       this.#argument = this.keys.addKeys(this.#store, specification, this.#request, this.#argument, to);

@@ -5,8 +5,7 @@
  */
 
 import { decodeText } from "../bytes.ts";
-import type { Call } from "../catalog/call.ts";
-import type { CommandSpecification } from "../catalog/specification.ts";
+import type { Call, CommandSpecification } from "../catalog/specification.ts";
 import { ADMIN_WORDS_MAX_LENGTH } from "../limits.ts";
 import type { ConnectionContext } from "./context.ts";
 

@@ -115,14 +115,16 @@ function replyInfos(commands: readonly (NamedCommand | undefined)[], reply: Repl
 }
 
 function replyInfo(each: NamedCommand, reply: Reply): void {
-  const { name, specification: { arity, firstKey, lastKey, keyStep } } = each;
+  const { name, specification: { arity, firstKey, lastKey, keyStep, keyCountAt } } = each;
+  const isFixed = keyCountAt === 0;
   reply.array(10);
   reply.text(name);
   reply.integer(arity);
   replyWords(flagsOf(each), reply);
-  reply.integer(firstKey);
-  reply.integer(lastKey);
-  reply.integer(keyStep);
+  // Positions that depend on the call are zeros.
+  reply.integer(isFixed ? firstKey : 0);
+  reply.integer(isFixed ? lastKey : 0);
+  reply.integer(isFixed ? keyStep : 0);
   replyWords(categoriesOf(each).map((category) => `@${category}`), reply);
   const tips = tipsOf(each);
   reply.set(tips.length);
@@ -138,7 +140,7 @@ function replyWords(words: readonly string[], reply: Reply): void {
 
 /** Replies with the positions of the keys and how they are used: all in the same way, or each in its own. */
 function replyKeySpecifications(each: NamedCommand, reply: Reply): void {
-  const { firstKey, lastKey, keyStep } = each.specification;
+  const { firstKey, lastKey, keyStep, keyCountAt } = each.specification;
   if (firstKey === 0) return reply.set(0);
   const uses = keyUsesOf(each);
   reply.set(uses.length);
@@ -147,9 +149,14 @@ function replyKeySpecifications(each: NamedCommand, reply: Reply): void {
     reply.text("flags");
     replyWords(use, reply);
     reply.text("begin_search");
-    replyTyped("index", { index: firstKey + i }, reply);
+    replyTyped("index", { index: (keyCountAt || firstKey) + i }, reply);
     reply.text("find_keys");
-    const last = uses.length > 1 ? 0 : lastKey < 0 ? lastKey : lastKey - firstKey;
+    if (keyCountAt > 0) {
+      replyTyped("keynum", { keynumidx: 0, firstkey: firstKey - keyCountAt, keystep: keyStep }, reply);
+      return;
+    }
+    const isOne = uses.length > 1 && (i === 0 || lastKey > 0);
+    const last = isOne ? 0 : lastKey < 0 ? lastKey : lastKey - firstKey;
     replyTyped("range", { lastkey: last, keystep: keyStep, limit: 0 }, reply);
   });
 }
@@ -258,18 +265,23 @@ function calledCommand(request: Request): NamedCommand {
 /**
  * Returns the positions of the keys in the call from argument 2 on.
  *
- * @throws {ReplyError} when it has none, or its number of arguments is wrong
+ * @throws {ReplyError} when it has none, or its number of arguments or of keys is wrong
  */
 function keyPositions(request: Request, specification: CommandSpecification): number[] {
-  const { arity, firstKey, keyStep } = specification;
-  const callCount = request.count - CALL_POSITION;
+  const { arity, firstKey, keyStep, keyCountAt } = specification;
+  const { bytes } = request;
+  const [starts, lengths] = [request.starts, request.lengths].map((places) => places.subarray(CALL_POSITION));
+  const call = { bytes, count: request.count - CALL_POSITION, starts: starts!, lengths: lengths! };
   if (firstKey === 0) throw new ReplyError("ERR", "The command has no key arguments");
-  if (!acceptsCount(arity, callCount)) {
+  if (!acceptsCount(arity, call.count)) {
     throw new ReplyError("ERR", "Invalid number of arguments specified for command");
   }
-  const end = keysEnd(specification, callCount);
+  const end = keysEnd(specification, call);
   const positions: number[] = [];
   for (let i = firstKey; i < end; i += keyStep) positions.push(CALL_POSITION + i);
-  if (positions.length === 0) throw new ReplyError("ERR", "The command has no key arguments");
-  return positions;
+  if (positions.length > 0) return positions;
+  throw new ReplyError(
+    "ERR",
+    keyCountAt > 0 ? "Invalid arguments specified for command" : "The command has no key arguments",
+  );
 }

@@ -8,7 +8,7 @@
  */
 
 import { decodeText } from "../bytes.ts";
-import type { Call } from "../catalog/call.ts";
+import type { Call } from "../catalog/specification.ts";
 import { acceptsCount } from "../catalog/specification.ts";
 import { ReplyError } from "../errors.ts";
 import type { Reply } from "../wire/reply.ts";

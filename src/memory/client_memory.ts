@@ -43,10 +43,12 @@ export const enum Held {
   Messages,
   /** Channels, patterns, watched keys and keys that clients wait for, which are objects in the engine's heap. */
   Objects,
+  /** The result of a command that is about to store or remove it. */
+  Result,
 }
 
 /** The names of the kinds in log lines and `info`, in the order of {@linkcode Held}. */
-export const HELD_NAMES = ["request", "replies", "transaction", "messages", "objects"] as const;
+export const HELD_NAMES = ["request", "replies", "transaction", "messages", "objects", "results"] as const;
 
 /** The client for which memory is held. */
 export interface MemoryOwner {
@@ -257,7 +259,7 @@ export class ClientAccount {
   /** The bytes held, of all kinds together. */
   bytes = 0;
   /** The bytes held of each kind, in the order of {@linkcode HELD_NAMES}. */
-  readonly held: number[] = [0, 0, 0, 0, 0];
+  readonly held: number[] = [0, 0, 0, 0, 0, 0];
   /** Whether the account belongs to no single client. */
   readonly isShared: boolean;
   /** Whether {@linkcode close} was called. A closed account is not charged any more. */
@@ -355,7 +357,7 @@ export class ClientAccount {
 }
 
 /** The noun for each kind in the text of a refusal. */
-const REFUSED = ["request", "reply", "transaction", "message", "request"] as const;
+const REFUSED = ["request", "reply", "transaction", "message", "request", "request"] as const;
 
 /** The owner of accounts that belong to no single client. */
 const NOBODY: MemoryOwner = { id: 0, address: "", name: "", isKept: true, connection: { kill: () => {} } };

@@ -1,5 +1,5 @@
 /**
- * A queue of waiting requests, packed one after another.
+ * A queue of records of bytes, such as waiting requests, packed one after another.
  *
  * ```text
  * chunks   [ record | record … | free ]  [ record … ]  [ one long record ]     512 B, 1 KiB … 1 MiB; longer if need be
@@ -46,6 +46,7 @@ export class PackedQueue {
   /** The position in {@linkcode bytes} after the record that {@linkcode seek} has found. */
   end = 0;
   readonly #account: ClientAccount;
+  readonly #kind: Held;
   #chunks: Uint8Array<ArrayBuffer>[] = [];
   /** The number of bytes used in each chunk. */
   #filled: number[] = [];
@@ -54,9 +55,15 @@ export class PackedQueue {
   #chunk = 0;
   #at = 0;
 
-  /** @param account the account that is charged for the chunks */
-  constructor(account: ClientAccount) {
+  /**
+   * Creates an empty queue.
+   *
+   * @param account the account that is charged for the chunks
+   * @param kind the kind of memory that it is charged for
+   */
+  constructor(account: ClientAccount, kind: Held = Held.Transaction) {
     this.#account = account;
+    this.#kind = kind;
   }
 
   /** Returns the bytes that a record of `size` bytes adds to {@linkcode size}: 0 when it fits into the last chunk. */
@@ -75,7 +82,7 @@ export class PackedQueue {
   reserve(size: number): number {
     const growth = this.growthFor(size);
     if (growth > 0) {
-      this.#account.charge(Held.Transaction, growth);
+      this.#account.charge(this.#kind, growth);
       this.size += growth;
       this.#chunks.push(new Uint8Array(growth));
       this.#filled.push(0);
@@ -113,7 +120,7 @@ export class PackedQueue {
   /** Frees all memory and empties the queue. Safe to call twice. */
   free(): void {
     for (const chunk of this.#chunks) freeBuffer(chunk);
-    this.#account.release(Held.Transaction, this.size);
+    this.#account.release(this.#kind, this.size);
     this.#chunks = [];
     this.#filled = [];
     this.bytes = EMPTY;

@@ -71,7 +71,8 @@ const plaintextListener = {
 /** The options of `inmem server`. */
 export const serverOptions = {
   usage: "inmem server [OPTIONS]",
-  summary: "Holds strings, lists and hashes in memory and serves them over TLS. Options may have one dash or two.",
+  summary:
+    "Holds strings, lists, hashes and sets in memory and serves them over TLS. Options may have one dash or two.",
   options: {
     addr: { kind: "address", default: "127.0.0.1:9443", help: "where to listen; port 0 lets the system choose" },
     cert,

@@ -35,6 +35,7 @@ const GROUP_TITLES: Readonly<Record<Group, string>> = {
   string: "Strings",
   list: "Lists",
   hash: "Hashes",
+  set: "Sets",
   key: "Keys",
   transaction: "Transaction",
   channel: "Channels",

@@ -132,10 +132,12 @@ export abstract class Reply {
   abstract reserve(length: number): number;
   /** Begins an array of `count` values. */
   abstract array(count: number): void;
-  /** Begins an array whose count {@linkcode closeArray} fills in. One at a time. */
+  /** Begins an array or a set, whose count {@linkcode closeArray} or {@linkcode closeSet} fills in. One at a time. */
   abstract openArray(): void;
   /** Fills in the number of values that have followed {@linkcode openArray}. */
   abstract closeArray(count: number): void;
+  /** Makes a set of the different values that have followed {@linkcode openArray}, and fills in their number. */
+  abstract closeSet(count: number): void;
   /** Begins a map of `count` pairs, each a key and a value. */
   abstract map(count: number): void;
   /** Begins a set of `count` values. */

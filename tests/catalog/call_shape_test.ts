@@ -29,7 +29,7 @@ Deno.test("callShapeOf() counts the arguments of calls", () => {
 });
 
 Deno.test("callShapeOf() finds the keys of calls", () => {
-  const cases: [string, [first: number, last: number, step: number]][] = [
+  const cases: [string, [first: number, last: number, step: number, countAt?: number]][] = [
     ["text", [0, 0, 0]],
     ["key", [1, 1, 1]],
     ["key value [key value …]", [1, -1, 2]],
@@ -37,15 +37,20 @@ Deno.test("callShapeOf() finds the keys of calls", () => {
     ["key [key …]", [1, -1, 1]],
     ["key [key …] timeout:double", [1, -2, 1]],
     ["source:key destination:key LEFT|RIGHT", [1, 2, 1]],
+    ["destination:key key [key …]", [1, -1, 1]],
+    ["numkeys:int key [key …] [LIMIT limit:int]", [2, -1, 1, 1]],
+    ["integer:int key [key …]", [2, -1, 1]],
     ["encoding key | help", [2, 2, 1]],
     ["usage key [SAMPLES count:int] | stats", [2, 2, 1]],
     ["info [name …] | list", [0, 0, 0]],
   ];
   for (const [syntax, expected] of cases) {
-    const { firstKey, lastKey, keyStep } = shapeOf(syntax);
-    assertEquals([firstKey, lastKey, keyStep], expected, syntax);
+    const { firstKey, lastKey, keyStep, keyCountAt } = shapeOf(syntax);
+    const [first, last, step, countAt = 0] = expected;
+    assertEquals([firstKey, lastKey, keyStep, keyCountAt], [first, last, step, countAt], syntax);
   }
   assertThrows(() => shapeOf("key value destination:key"), AssertionError, "keys follow each other");
+  assertThrows(() => shapeOf("destination:key key value [key value …]"), AssertionError, "keys follow each other");
   assertThrows(() => shapeOf("usage key | move text key"), AssertionError, "subcommands");
 });
 

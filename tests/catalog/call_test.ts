@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
-import { type Call, checkAuthentication, checkSizes, unknownCommand, wrongCount } from "../../src/catalog/call.ts";
-import { COMMANDS } from "../../src/catalog/specification.ts";
+import { checkAuthentication, checkSizes, unknownCommand, wrongCount } from "../../src/catalog/call.ts";
+import { type Call, COMMANDS, keysEnd } from "../../src/catalog/specification.ts";
 import { ReplyError } from "../../src/errors.ts";
 import {
   CHANNEL_SIZE_MAX_BYTES,
@@ -52,16 +52,17 @@ Deno.test("unknownCommand() quotes name and arguments on one line, 128 bytes of 
 
 Deno.test("checkSizes() bounds keys and all other arguments, for every command", () => {
   for (const specification of COMMANDS) {
-    const { name, firstKey, lastKey, keyStep, group, valueMaxBytes } = specification;
+    const { name, firstKey, keyStep, keyCountAt, group, valueMaxBytes } = specification;
     // Names of channels have other bounds, which are tested below.
     if (group === "channel") continue;
     const count = 6;
     for (let index = 1; index < count; index++) {
-      const last = lastKey < 0 ? count + lastKey : lastKey;
-      const isKey = firstKey > 0 && index >= firstKey && index <= last && (index - firstKey) % keyStep === 0;
-      const max = isKey ? KEY_SIZE_MAX_BYTES : valueMaxBytes;
+      if (index === keyCountAt) continue;
       const call = (length: number) =>
-        callOf(name, ...Array.from({ length: 5 }, (_, i) => i + 1 === index ? length : 0));
+        callOf(name, ...Array.from({ length: 5 }, (_, i) => i + 1 === keyCountAt ? "2" : i + 1 === index ? length : 0));
+      const isKey = firstKey > 0 && index >= firstKey && index < keysEnd(specification, call(0)) &&
+        (index - firstKey) % keyStep === 0;
+      const max = isKey ? KEY_SIZE_MAX_BYTES : valueMaxBytes;
       checkSizes(specification, call(max));
       const what = isKey ? "key" : valueMaxBytes === WORD_SIZE_MAX_BYTES ? "argument" : "value";
       const refusal = `ERR ${what} exceeds ${max} bytes`;

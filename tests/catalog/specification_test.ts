@@ -21,7 +21,9 @@ function find(index: CommandIndex, name: string | Uint8Array): number {
 
 Deno.test("COMMANDS lists every command once, with consistent facts", () => {
   assertEquals(new Set(allNames).size, allNames.length);
-  for (const { name, arity, firstKey, lastKey, keyStep, writes, grows, open, routing, summary } of COMMANDS) {
+  for (
+    const { name, arity, firstKey, lastKey, keyStep, keyCountAt, writes, grows, open, routing, summary } of COMMANDS
+  ) {
     assert(arity !== 0, name);
     assert(!grows || writes, `${name}: what grows writes`);
     assert(!open || !writes, `${name}: what is open must not write`);
@@ -31,7 +33,8 @@ Deno.test("COMMANDS lists every command once, with consistent facts", () => {
     assertEquals(lastKey > firstKey, lastKey === 2 && ["together", "wait"].includes(routing), name);
     assert(lastKey < 0 || lastKey >= firstKey, name);
     // The least number of arguments includes a key. Commands with subcommands are an exception: `help` has none.
-    assert(firstKey === 2 ? arity === -2 : Math.abs(arity) > firstKey, name);
+    assert(firstKey === 2 && keyCountAt === 0 ? arity === -2 : Math.abs(arity) > firstKey, name);
+    assert(keyCountAt === 0 || keyCountAt === firstKey - 1 && lastKey === -1 && routing === "together", name);
     assert(/^\S.+\S$/.test(summary), name);
   }
 });

@@ -30,6 +30,9 @@ const LONG_WRITES: readonly (readonly Argument[])[] = [
   ["msetnx", ...Array.from({ length: 700 }, (_, i) => [`k${i}`, new Uint8Array(2_000)]).flat()],
   ["hset", "h", ...Array.from({ length: 3_000 }, (_, i) => [`f${i}`, new Uint8Array(500)]).flat()],
   ["rpush", "l", ...Array.from({ length: 3_000 }, () => new Uint8Array(500))],
+  ["sadd", "a", ...Array.from({ length: 3_000 }, (_, i) => `${i}`.padEnd(500, "m"))],
+  ["sunionstore", "s", "set1", "set2"],
+  ["sdiffstore", "set1", "set1", "set3"],
   ["copy", "s", "copied"],
   ["copy", "list", "copied"],
 ];
@@ -48,6 +51,13 @@ for (const steps of isLong ? [0, 1, 3] : [1]) {
           ...Array.from({ length: 400 }, () => new Uint8Array(500)),
         );
       }
+      for (let i = 0; i < 1_200; i += 400) {
+        const members = Array.from({ length: 400 }, (_, j) => `${i + j}`.padEnd(300, "m"));
+        other.call("sadd", "set1", ...members);
+        other.call("sadd", "set2", ...members.map((member) => `other ${member}`));
+      }
+      other.call("sadd", "set3", "0".padEnd(300, "m"));
+      const before = store.size;
       const writing = all.begin(writer, [request]);
       await drain();
       // Between any two steps, another client uses all the memory that it can get.
@@ -67,9 +77,10 @@ for (const steps of isLong ? [0, 1, 3] : [1]) {
       assert(code === "OK" || code === OUT_OF_MEMORY, `${request[0]} replied ${code}`);
       if (code === OUT_OF_MEMORY) {
         // The store contains only the earlier values, and those that the other client has stored.
-        assertEquals(store.size, 2 + count, `${request[0]} has left a part of what it stores`);
+        assertEquals(store.size, before + count, `${request[0]} has left a part of what it stores`);
         other.call("remove", ...Array.from({ length: count }, (_, i) => `other${i}`).slice(0, 500));
         assertEquals(other.call("strlen", "s"), 1_200_000);
+        assertEquals([other.call("scard", "set1"), other.call("scard", "set2")], [1_200, 1_200]);
       }
       all.assertReleased();
       assertEquals(store.audit(), 0);

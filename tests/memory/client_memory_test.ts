@@ -34,7 +34,7 @@ Deno.test("ClientMemory adds up charges and releases, and keeps the peak", () =>
   ]);
   a.set(Held.Messages, 50);
   a.set(Held.Messages, 20);
-  assertEquals([a.bytes, a.held], [220, [0, 200, 0, 20, 0]]);
+  assertEquals([a.bytes, a.held], [220, [0, 200, 0, 20, 0, 0]]);
   a.close();
   a.close();
   a.release(Held.Reply, 200);

@@ -125,10 +125,14 @@ Deno.test(
         ["blpop", "a", "b", "0"],
         ["brpoplpush", "a", "b", "0"],
         ["watch", "a", "b"],
+        ["sinterstore", "d", "a"],
+        ["sintercard", "2", "a", "b"],
       ]
     ) assertEquals(await ask(client, ...words), refusal, words[0]);
     assertEquals(await ask(client, "msetnx", "{t}a", "1", "{t}b", "2"), ":1\r\n");
     assertEquals(await ask(client, "rename", "{t}a", "{t}c"), "+OK\r\n");
+    assertEquals(await ask(client, "sintercard", "2", "{t}s", "{t}d", "LIMIT", "1"), ":0\r\n");
+    assertEquals(await ask(client, "sintercard", "0", "a", "b"), "-ERR numkeys should be greater than 0\r\n");
     assertEquals(await ask(client, "mget", "{t}a", "{t}b", "{t}c"), "*3\r\n$-1\r\n$1\r\n2\r\n$1\r\n1\r\n");
   }),
 );

@@ -17,6 +17,7 @@ import { EntryType } from "../../src/store/store.ts";
 import type { HeldKeys, Store, StoreStatistics, ValueTypeNumber } from "../../src/store/store.ts";
 import type { Hashes } from "../../src/store/value/hash.ts";
 import type { Lists } from "../../src/store/value/list.ts";
+import type { Sets } from "../../src/store/value/set.ts";
 import type { Strings } from "../../src/store/value/string.ts";
 import type { ValueType } from "../../src/store/value/value_type.ts";
 
@@ -25,6 +26,7 @@ type Internal = Exclude<keyof ValueType, "length">;
 type PublicStrings = Omit<Pick<Strings, keyof Strings>, Internal>;
 type PublicLists = Omit<Pick<Lists, keyof Lists>, Internal>;
 type PublicHashes = Omit<Pick<Hashes, keyof Hashes>, Internal | "isLarge" | "seekField">;
+type PublicSets = Omit<Pick<Sets, keyof Sets>, Internal | "isLarge" | "encoding">;
 type PublicRoom = Pick<Room, keyof Room>;
 
 /** The members of a store that commands use. */
@@ -53,6 +55,7 @@ interface PublicStore extends
   readonly strings: PublicStrings;
   readonly lists: PublicLists;
   readonly hashes: PublicHashes;
+  readonly sets: PublicSets;
   readonly room: PublicRoom;
   typeOf(entry: number): Pick<ValueType, "length">;
 }
@@ -65,12 +68,13 @@ interface ModelEntry {
   bucket: number;
   reference: number;
   deadlineMs: number;
-  value: Bytes | Bytes[] | Map<string, Bytes>;
+  value: Bytes | Bytes[] | Map<string, Bytes> | Set<string>;
 }
 
 type Cursor =
   | { readonly elements: readonly Bytes[]; index: number }
-  | { readonly fields: readonly (readonly [string, Bytes])[]; index: number };
+  | { readonly fields: readonly (readonly [string, Bytes])[]; index: number }
+  | { readonly members: readonly string[]; index: number };
 
 /** The number of buckets in the order of `scan`. */
 const BUCKETS_COUNT = 64;
@@ -107,6 +111,7 @@ function equals(value: Bytes, bytes: Uint8Array, start: number, length: number):
 /** Returns a copy that shares only byte strings with the original, which are never changed in place. */
 function cloneOf(value: ModelEntry["value"]): ModelEntry["value"] {
   if (value instanceof Map) return new Map(value);
+  if (value instanceof Set) return new Set(value);
   return Array.isArray(value) ? [...value] : value;
 }
 
@@ -127,6 +132,7 @@ function isSameValue(a: ModelEntry["value"], b: ModelEntry["value"]): boolean {
   if (Array.isArray(a)) {
     return Array.isArray(b) && a.length === b.length && a.every((element, i) => isSameValue(element, b[i]!));
   }
+  if (a instanceof Set) return b instanceof Set && a.size === b.size && a.isSubsetOf(b);
   if (!(b instanceof Map) || a.size !== b.size) return false;
   return a.entries().every(([field, value]) => {
     const other = b.get(field);
@@ -305,6 +311,7 @@ export class ModelStore implements PublicStore {
   type(reference: number): ValueTypeNumber {
     const { value } = this.#entry(reference);
     if (value instanceof Map) return EntryType.Hash;
+    if (value instanceof Set) return EntryType.Set;
     return Array.isArray(value) ? EntryType.List : EntryType.String;
   }
 
@@ -316,6 +323,8 @@ export class ModelStore implements PublicStore {
         return this.lists;
       case EntryType.Hash:
         return this.hashes;
+      case EntryType.Set:
+        return this.sets;
     }
   }
 
@@ -642,6 +651,64 @@ export class ModelStore implements PublicStore {
     },
   };
 
+  readonly sets: PublicSets = {
+    added: false,
+    removed: false,
+    length: (reference) => this.#set(reference).size,
+    add: (keyBytes, keyStart, keyLength, reference, bytes, start, length) => {
+      const set = reference === 0 ? new Set<string>() : this.#set(reference);
+      const entry = this.#ensure(keyBytes, keyStart, keyLength, reference, set);
+      const member = keyOf(bytes, start, length);
+      this.sets.added = !set.has(member);
+      if (!this.sets.added) return reference;
+      set.add(member);
+      return this.#changed(entry);
+    },
+    remove: (reference, bytes, start, length) => {
+      const set = this.#set(reference);
+      // The cursor moves, as it does in the real store.
+      this.#cursor = undefined;
+      this.sets.removed = set.delete(keyOf(bytes, start, length));
+      return this.sets.removed ? this.#dropIfEmpty(this.#entry(reference), set.size) : reference;
+    },
+    has: (reference, bytes, start, length) => {
+      this.#cursor = undefined;
+      return this.#set(reference).has(keyOf(bytes, start, length));
+    },
+    first: (reference) => {
+      const members = [...this.#set(reference)];
+      this.#cursor = { members, index: 0 };
+      return members.length > 0;
+    },
+    next: () => {
+      const cursor = this.#setCursor();
+      return ++cursor.index < cursor.members.length;
+    },
+    seek: (reference, bytes, start, length) => {
+      const members = [...this.#set(reference)];
+      const index = members.indexOf(keyOf(bytes, start, length));
+      this.#cursor = { members, index };
+      return index >= 0;
+    },
+    seekRandom: (reference, random) => {
+      const members = [...this.#set(reference)];
+      this.#cursor = { members, index: Math.floor(random * members.length) };
+      return true;
+    },
+    scan: (reference, cursor, visit) => {
+      for (const member of this.#set(reference)) {
+        if (bucketOf(member) !== cursor) continue;
+        const visited = { members: [member], index: 0 };
+        this.#cursor = visited;
+        visit();
+        if (this.#cursor !== visited) throw new AssertionError("a visit of a scan has moved the cursor");
+      }
+      return cursor + 1 < BUCKETS_COUNT ? cursor + 1 : 0;
+    },
+    memberLength: () => this.#member().length,
+    copyMember: (target, at) => write(this.#member(), target, at),
+  };
+
   /** Returns 0, since this store cannot leak. */
   audit(): number {
     return 0;
@@ -731,6 +798,12 @@ export class ModelStore implements PublicStore {
     return value;
   }
 
+  #set(reference: number): Set<string> {
+    const { value } = this.#entry(reference);
+    if (!(value instanceof Set)) throw new AssertionError("expected a set");
+    return value;
+  }
+
   #listCursor(): Extract<Cursor, { elements: unknown }> {
     const cursor = this.#cursor;
     if (cursor === undefined || !("elements" in cursor)) throw new AssertionError("the cursor is on no list");
@@ -740,6 +813,12 @@ export class ModelStore implements PublicStore {
   #hashCursor(): Extract<Cursor, { fields: unknown }> {
     const cursor = this.#cursor;
     if (cursor === undefined || !("fields" in cursor)) throw new AssertionError("the cursor is on no hash");
+    return cursor;
+  }
+
+  #setCursor(): Extract<Cursor, { members: unknown }> {
+    const cursor = this.#cursor;
+    if (cursor === undefined || !("members" in cursor)) throw new AssertionError("the cursor is on no set");
     return cursor;
   }
 
@@ -755,5 +834,12 @@ export class ModelStore implements PublicStore {
     const pair = fields[index];
     if (pair === undefined) throw new AssertionError("the cursor is after the end of the hash");
     return pair;
+  }
+
+  #member(): string {
+    const { members, index } = this.#setCursor();
+    const member = members[index];
+    if (member === undefined) throw new AssertionError("the cursor is after the end of the set");
+    return member;
   }
 }

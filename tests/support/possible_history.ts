@@ -25,7 +25,17 @@ import type { Operation } from "./interleaving.ts";
 import { MemoryClient, readable, START_MS } from "./memory_client.ts";
 import { ModelStore } from "./model_store.ts";
 
-const UNORDERED: ReadonlySet<string> = new Set(["hgetall", "hkeys", "hvals"]);
+const UNORDERED: ReadonlySet<string> = new Set([
+  "hgetall",
+  "hkeys",
+  "hvals",
+  "smembers",
+  "spop",
+  "srandmember",
+  "sinter",
+  "sunion",
+  "sdiff",
+]);
 const WRITES: ReadonlySet<string> = new Set(COMMANDS.filter(({ writes }) => writes).map(({ name }) => name));
 /** The largest number of states. Tests have a few dozen, so more would be an error of the test. */
 const STATES_MAX_COUNT = 1000;

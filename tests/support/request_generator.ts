@@ -1,8 +1,8 @@
 /**
  * Random requests of all commands on data, for comparing two stores.
  *
- * They come in phases, since different conditions find different mistakes: few keys whose type changes often, lists and
- * hashes that grow large, large values, many keys.
+ * They come in phases, since different conditions find different mistakes: few keys whose type changes often, lists,
+ * hashes and sets that grow large, large values, many keys.
  *
  * @module
  */
@@ -15,18 +15,27 @@ import { START_MS } from "./memory_client.ts";
 /**
  * The commands on data that are left out:
  *
- * - `scan` and `hscan`, whose cursors differ, and which are followed to their ends instead;
+ * - `scan`, `hscan` and `sscan`, whose cursors differ, and which are followed to their ends instead;
  * - commands whose result is random or depends on the arena;
  * - `size`, which counts expired keys until they are removed, and is compared after that.
  */
-const LEFT_OUT: ReadonlySet<string> = new Set(["scan", "hscan", "randomkey", "object", "memory", "flush", "size"]);
-/** The groups whose keys are usually kept separate, so that large lists and hashes develop. */
-const KEYED_GROUPS = ["string", "list", "hash"];
+const LEFT_OUT: ReadonlySet<string> = new Set([
+  "scan",
+  "hscan",
+  "sscan",
+  "randomkey",
+  "object",
+  "memory",
+  "flush",
+  "size",
+]);
+/** The groups whose keys are usually kept separate, so that large values develop. */
+const KEYED_GROUPS = ["string", "list", "hash", "set"];
 /** The names of the commands. Commands that add data occur more often. */
 const NAMES = COMMANDS.filter(({ name, group, routing }) => {
   return [...KEYED_GROUPS, "key"].includes(group) && routing !== "wait" && !LEFT_OUT.has(name);
 }).flatMap(({ name }) => {
-  if (["lpush", "rpush", "hset", "append", "set"].includes(name)) return [name, name, name, name];
+  if (["lpush", "rpush", "hset", "append", "set", "sadd"].includes(name)) return [name, name, name, name];
   return [name];
 });
 
@@ -35,11 +44,11 @@ const GROUPS: ReadonlyMap<string, string> = new Map(COMMANDS.map(({ name, group 
 /** The values from which the arguments of one phase are drawn. */
 export interface Phase {
   readonly keys: readonly Argument[];
-  /** The number of fields of a hash that are used. */
+  /** The number of fields of a hash that are used, and of short members of a set. */
   readonly fields: number;
   /** The lengths of values, in bytes. */
   readonly lengths: readonly number[];
-  /** Whether lists and hashes usually grow; otherwise they are often removed. */
+  /** Whether lists, hashes and sets usually grow; otherwise they are often removed. */
   readonly grows: boolean;
 }
 
@@ -56,6 +65,8 @@ const KEYS: readonly Argument[] = [
   "l2",
   "h1",
   "h2",
+  "a1",
+  "a2",
 ]
   .concat(Array.from({ length: 20 }, (_, i) => `k${i}`));
 const LONG_KEY = new Uint8Array(3000).fill(0x6b);
@@ -92,7 +103,8 @@ export class RequestGenerator {
   #key(): Argument {
     const { keys } = this.phase;
     if (this.#group === -1 || this.random.chance(this.phase.grows ? 0.0005 : 0.03)) return this.random.pick(keys);
-    const own = this.random.below(Math.floor(keys.length / 3)) * 3 + this.#group;
+    const groups = KEYED_GROUPS.length;
+    const own = this.random.below(Math.floor(keys.length / groups)) * groups + this.#group;
     return keys[own]!;
   }
 
@@ -175,6 +187,8 @@ export class RequestGenerator {
         return this.#listArguments(name);
       case "hash":
         return this.#hashArguments(name);
+      case "set":
+        return this.#setArguments(name);
       default:
         return this.#keyArguments(name);
     }
@@ -284,6 +298,49 @@ export class RequestGenerator {
       default:
         return [this.#key()];
     }
+  }
+
+  /** Returns a member: usually one of few, so that sets have members in common. */
+  #member(): Argument {
+    if (this.random.chance(0.1)) return this.#value();
+    return this.random.chance(0.3) ? this.random.below(this.phase.fields) : this.#field();
+  }
+
+  #setArguments(name: string): Argument[] {
+    switch (name) {
+      case "sadd":
+      case "srem":
+      case "smismember":
+        return [this.#key(), ...this.#repeat(() => this.#member())];
+      case "sismember":
+        return [this.#key(), this.#member()];
+      case "smove":
+        return [this.#key(), this.#key(), this.#member()];
+      case "srandmember":
+      case "spop":
+        // All members are requested, so that the reply and the effect are not random.
+        return [this.#key(), name === "spop" && this.random.chance(this.phase.grows ? 0.9 : 0.5) ? 0 : 100_000];
+      case "sinter":
+      case "sunion":
+      case "sdiff":
+        return this.#someKeys();
+      case "sinterstore":
+      case "sunionstore":
+      case "sdiffstore":
+        return [this.#key(), ...this.#someKeys()];
+      case "sintercard": {
+        const keys = this.#someKeys();
+        const limit = this.random.chance(0.3) ? ["LIMIT", this.random.below(10)] : [];
+        return [this.random.chance(0.95) ? keys.length : this.random.below(4), ...keys, ...limit];
+      }
+      default:
+        return [this.#key()];
+    }
+  }
+
+  /** Returns a few keys, and sometimes more. */
+  #someKeys(): Argument[] {
+    return Array.from({ length: 1 + this.random.below(this.random.chance(0.1) ? 8 : 3) }, () => this.#key());
   }
 
   #keyArguments(name: string): Argument[] {

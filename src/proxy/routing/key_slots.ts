@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { CommandSpecification } from "../../catalog/specification.ts";
+import { type CommandSpecification, keysEnd } from "../../catalog/specification.ts";
 import { slotOf } from "../../key_slot.ts";
 import { LONG_ARGUMENTS_COUNT, SLOTS_COUNT, STEP_ITEMS_COUNT } from "../../limits.ts";
 import type { Request } from "../../wire/request.ts";
@@ -34,12 +34,12 @@ export class KeySlots {
    * @param specification the row of a command that {@linkcode hasManyKeys}
    */
   constructor(specification: CommandSpecification, request: Request) {
-    const { firstKey, lastKey, keyStep } = specification;
+    const { firstKey, keyStep } = specification;
     this.#hasWholePairs = hasWholePairs(specification, request);
     this.#request = request;
     this.#firstKey = firstKey;
     this.#keyStep = keyStep;
-    this.slots = new Uint16Array(Math.floor((request.count + lastKey - firstKey) / keyStep) + 1);
+    this.slots = new Uint16Array(Math.floor((keysEnd(specification, request) - 1 - firstKey) / keyStep) + 1);
   }
 
   /** Finds the slots of some more keys. Returns whether all are found. */
@@ -59,13 +59,13 @@ export class KeySlots {
   }
 
   /**
-   * Returns the slot of all keys.
+   * Returns the slot of all keys. A call that names a wrong number of keys has none; any server refuses it.
    *
    * @param isQueued whether the keys belong to a transaction
    * @throws {ReplyError} when the keys are in several slots
    */
   shared(isQueued = false): number {
     if (!this.#isShared && this.#hasWholePairs) throw crossSlot(isQueued);
-    return this.slots[0]!;
+    return this.slots[0] ?? 0;
   }
 }

@@ -243,7 +243,7 @@ export class Router {
     const { bytes, starts, lengths, count } = request;
     if (this.#loans.count === 0 || !mayWrite(specification, count)) return;
     const { firstKey, keyStep } = specification;
-    const end = keysEnd(specification, count);
+    const end = keysEnd(specification, request);
     for (let key = firstKey; key < end; key += keyStep) {
       this.#cluster.wrote(slotOf(bytes, starts[key]!, lengths[key]!));
     }

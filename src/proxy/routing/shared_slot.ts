@@ -35,7 +35,7 @@ export function hasWholePairs({ firstKey, keyStep }: CommandSpecification, { cou
 export function sharedSlot(specification: CommandSpecification, request: Request, isQueued = false): number {
   const { firstKey, keyStep } = specification;
   const { bytes, starts, lengths } = request;
-  const end = keysEnd(specification, request.count);
+  const end = keysEnd(specification, request);
   const shared = slotOf(bytes, starts[firstKey]!, lengths[firstKey]!);
   if (!hasWholePairs(specification, request)) return shared;
   for (let i = firstKey + keyStep; i < end; i += keyStep) {

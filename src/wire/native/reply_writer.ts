@@ -134,6 +134,10 @@ export class NativeReply extends Reply {
     this.patchArray(1, count);
   }
 
+  override closeSet(count: number): void {
+    this.closeArray(count);
+  }
+
   override map(count: number): void {
     this.grow(HEADER_MAX_BYTES);
     this.length = writeMapHeader(this.buffer, this.length, count);

@@ -180,7 +180,15 @@ export class RespReply extends Reply {
   }
 
   override closeArray(count: number): void {
-    this.spliceArray(HEADER_MAX_BYTES, header, writeHeader(header, 0, ARRAY, count));
+    this.#close(ARRAY, count);
+  }
+
+  override closeSet(count: number): void {
+    this.#close(this.version === 2 ? ARRAY : SET, count);
+  }
+
+  #close(type: number, count: number): void {
+    this.spliceArray(HEADER_MAX_BYTES, header, writeHeader(header, 0, type, count));
   }
 
   override map(count: number): void {

@@ -151,6 +151,9 @@ Deno.test("sharedSlot() returns the slot of all keys, or none", () => {
   assertEquals(slotOf("blpop", "foo", "{foo}", "{foo}y", "0"), 12182);
   // The values between the keys are not keys.
   assertEquals(slotOf("msetnx", "foo", "bar", "{foo}x", "baz"), 12182);
+  // Of `sintercard`, the first argument is the number of keys.
+  assertEquals(slotOf("sintercard", "2", "foo", "{foo}x", "LIMIT", "1"), 12182);
+  assertEquals(slotOf("sintercard", "3", "foo", "bar"), 12182);
   for (const words of [["rename", "foo", "bar"], ["blpop", "foo", "bar", "0"], ["msetnx", "foo", "1", "bar", "2"]]) {
     const error = assertThrows(() => slotOf(...words), ReplyError, "Keys in request don't hash to the same slot");
     assertEquals(error.code, "CROSSSLOT");
@@ -181,6 +184,9 @@ Deno.test("KeySlots finds the slot of every key, those in use, and the one that 
   assertEquals([shared.slots.length, shared.shared()], [5000, slotOf(encodeText("t"), 0, 1)]);
   // The last argument of these commands is not a key.
   assertEquals(find("blpop", [...names.map(() => "{t}"), "0"]).keys.slots.length, 5000);
+  const counted = find("sintercard", ["4999", ...names.slice(1).map((name) => `{t}${name}`), "LIMIT", "1"]).keys;
+  assertEquals([counted.slots.length, counted.shared()], [4999, slotOf(encodeText("t"), 0, 1)]);
+  assertEquals(find("sintercard", ["x", ...names]).keys.shared(), 0);
   assert(!hasManyKeys(specificationOf("mget"), requestOf(dialect, ["mget", "a"])));
   assert(!hasManyKeys(specificationOf("rpush"), requestOf(dialect, ["rpush", ...names])));
 });

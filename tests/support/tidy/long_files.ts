@@ -19,6 +19,7 @@ export const LONG_FILES: Readonly<Record<string, string>> = {
   "src/store/value/set.ts": "It is one data structure whose methods share a cursor.",
   "src/store/value/set_leaves.ts": "It is one data structure, whose operations share the form of a leaf.",
   "src/store/value/list.ts": "It is one data structure whose methods share a cursor.",
+  "tests/conformance/corpus/sets.ts": "It is one list of scenarios, for one group of commands.",
   "tests/conformance/corpus/strings.ts": "It is one list of scenarios, for one group of commands.",
   "tests/log/append_log_test.ts": "It tests one state machine, and its tests share what drives the machine.",
   "tests/log/recover_test.ts":

@@ -77,6 +77,15 @@ const FORMS: Record<string, { write: Write; resp2: string; resp3?: string }> = {
     },
     resp2: `*70\r\n${Array.from({ length: 70 }, (_, i) => `:${i * 1000}\r\n`).join("")}`,
   },
+  "set with its count at the end": {
+    write: (reply) => {
+      reply.openArray();
+      for (let i = 0; i < 12; i++) reply.integer(i);
+      reply.closeSet(12);
+    },
+    resp2: `*12\r\n${Array.from({ length: 12 }, (_, i) => `:${i}\r\n`).join("")}`,
+    resp3: `~12\r\n${Array.from({ length: 12 }, (_, i) => `:${i}\r\n`).join("")}`,
+  },
   "empty array with its count at the end": {
     write: (reply) => {
       reply.openArray();
