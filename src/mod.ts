@@ -1,5 +1,5 @@
 /**
- * The client library of inmem, an in-memory database of strings, lists and hashes, over TLS.
+ * The client library of inmem, an in-memory database of strings, lists, hashes and sets, over TLS.
  *
  * ```ts
  * import { connect } from "@inmem/inmem";
@@ -55,6 +55,7 @@ export {
   ListCommands,
   Sender,
   ServerCommands,
+  SetCommands,
   StringCommands,
 } from "./client/client.ts";
 export type {

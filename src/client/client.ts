@@ -36,6 +36,7 @@ export type { InsertPlace, MoveEnds, PositionOptions } from "./list_commands.ts"
 export { Sender } from "./sender.ts";
 export type { FieldScanOptions, Key, Pairs } from "./sender.ts";
 export { ServerCommands } from "./server_commands.ts";
+export { SetCommands } from "./set_commands.ts";
 export { StringCommands } from "./string_commands.ts";
 export type { DeadlineOptions, GetexOptions, SetOptions } from "./string_commands.ts";
 export type { Argument } from "../wire/request_writer.ts";

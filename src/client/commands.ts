@@ -26,6 +26,7 @@ import { KeyCommands } from "./key_commands.ts";
 import { ListCommands } from "./list_commands.ts";
 import { Sender } from "./sender.ts";
 import { ServerCommands } from "./server_commands.ts";
+import { SetCommands } from "./set_commands.ts";
 import { StringCommands } from "./string_commands.ts";
 
 /** The methods of all groups. */
@@ -34,6 +35,7 @@ export interface Commands<Data>
     StringCommands<Data>,
     ListCommands<Data>,
     HashCommands<Data>,
+    SetCommands<Data>,
     KeyCommands<Data>,
     ChannelCommands<Data>,
     ConnectionCommands<Data>,
@@ -55,6 +57,7 @@ for (
     StringCommands,
     ListCommands,
     HashCommands,
+    SetCommands,
     KeyCommands,
     ChannelCommands,
     ConnectionCommands,

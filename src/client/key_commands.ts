@@ -12,11 +12,11 @@ import type { FieldScanOptions, Key } from "./sender.ts";
 /** The keys that {@linkcode Commands.scan} yields, and its portions. */
 export interface ScanOptions extends FieldScanOptions {
   /** The type of the keys' values. Without it, keys of any type are yielded. */
-  type?: "string" | "list" | "hash";
+  type?: "string" | "list" | "hash" | "set";
 }
 
 /** The type of a key's value, as {@linkcode Commands.type} returns it. */
-export type KeyType = "string" | "list" | "hash" | "none";
+export type KeyType = "string" | "list" | "hash" | "set" | "none";
 
 /** The condition under which {@linkcode Commands.expire} and similar methods change a key. */
 export interface ExpireOptions {

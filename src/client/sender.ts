@@ -14,11 +14,11 @@ export type Key = string | Uint8Array;
 /** A hash's fields with their values, or keys with their values. */
 export type Pairs = Readonly<Record<string, Argument>> | Iterable<readonly [Key, Argument]>;
 
-/** The options of `hscan`: which fields it yields, and in what portions. */
+/** The options of `hscan` and `sscan`: which fields or members they yield, and in what portions. */
 export interface FieldScanOptions {
-  /** A glob pattern: `*`, `?`, `[a-z]`, and `\` before a literal character. Without it, all fields match. */
+  /** A glob pattern: `*`, `?`, `[a-z]`, and `\` before a literal character. Without it, all match. */
   match?: Key;
-  /** About how many fields the server visits in one request. */
+  /** About how many fields or members the server visits in one request. */
   count?: number;
 }
 

@@ -183,6 +183,29 @@ const HASHES: Example[] = [
   ],
 ];
 
+const SETS: Example[] = [
+  [(client) => client.sadd("a", "x", encodeText("y"), 5), "sadd a x y 5", 2, 2],
+  [(client) => client.srem("a", "x", 5n), "srem a x 5", 1, 1],
+  [(client) => client.text.smembers("a"), "smembers a", [f, v], ["f", "v"]],
+  [(client) => client.sismember("a", "x"), "sismember a x", 1, true],
+  [(client) => client.smismember("a", "x", 5), "smismember a x 5", [1, 0], [true, false]],
+  [(client) => client.scard("a"), "scard a", 3, 3],
+  [(client) => client.text.spop("a"), "spop a", v, "v"],
+  [(client) => client.spop("a"), "spop a", null, null],
+  [(client) => client.spop("a", 2), "spop a 2", [f, v], [f, v]],
+  [(client) => client.text.srandmember("a"), "srandmember a", v, "v"],
+  [(client) => client.text.srandmember("a", -2), "srandmember a -2", [f, f], ["f", "f"]],
+  [(client) => client.smove("a", "b", "x"), "smove a b x", 0, false],
+  [(client) => client.text.sinter("a", "b"), "sinter a b", [v], ["v"]],
+  [(client) => client.sinterstore("d", "a", "b"), "sinterstore d a b", 1, 1],
+  [(client) => client.sintercard(["a", "b"]), "sintercard 2 a b", 7, 7],
+  [(client) => client.sintercard(["a"], { limit: 5 }), "sintercard 1 a LIMIT 5", 5, 5],
+  [(client) => client.sunion("a", encodeText("b")), "sunion a b", [v, f], [v, f]],
+  [(client) => client.sunionstore("d", "a"), "sunionstore d a", 2, 2],
+  [(client) => client.text.sdiff("a"), "sdiff a", [], []],
+  [(client) => client.sdiffstore("d", "a", "b"), "sdiffstore d a b", 0, 0],
+];
+
 const KEYS: Example[] = [
   [(client) => client.touch("a", "b"), "touch a b", 2, 2],
   [(client) => client.rename("a", "b"), "rename a b", "OK", undefined],
@@ -242,7 +265,7 @@ const SERVER: Example[] = [
   [(client) => client.pubsub("numpat"), "pubsub numpat", 3, 3],
 ];
 
-for (const [group, examples] of Object.entries({ STRINGS, LISTS, HASHES, KEYS, SERVER })) {
+for (const [group, examples] of Object.entries({ STRINGS, LISTS, HASHES, SETS, KEYS, SERVER })) {
   Deno.test(`Client methods send the command and convert its reply: ${group.toLowerCase()}`, async () => {
     let next = 0;
     await withClient((_request, peer) => peer.reply(examples[next++]![2]), async (client, server) => {
@@ -276,6 +299,7 @@ Deno.test("Client methods send no request for no keys", async () => {
     assertEquals(await client.remove(), 0);
     assertEquals(await client.exists(), 0);
     assertEquals(await client.hmget("h"), []);
+    assertEquals([await client.sadd("a"), await client.srem("a"), await client.smismember("a")], [0, 0, []]);
     assertEquals(await client.hset("h", {}), 0);
     await client.mset({});
     assertEquals(await client.msetnx({}), true);
@@ -413,6 +437,25 @@ Deno.test("Client methods on lists and hashes work with a real server", () =>
     assert(["a", "b"].includes((await client.hrandfield("h"))!));
     assertEquals((await Array.fromAsync(client.hscan("h"))).sort(), all);
     assertEquals(await Array.fromAsync(client.hscan("h", { match: "b" })), [["b", "2"]]);
+  }));
+
+Deno.test("Client methods on sets work with a real server", () =>
+  withServer(async (client) => {
+    assertEquals(await client.sadd("a", "x", "y", 1, 2), 4);
+    await client.sadd("b", "y", "z", 2);
+    assertEquals(await client.type("a"), "set");
+    assertEquals((await client.smembers("a")).sort(), ["1", "2", "x", "y"]);
+    assertEquals(await client.smismember("a", "x", "z"), [true, false]);
+    assertEquals((await client.sinter("a", "b")).sort(), ["2", "y"]);
+    assertEquals((await client.sunion("a", "b")).sort(), ["1", "2", "x", "y", "z"]);
+    assertEquals(await client.sdiff("b", "a"), ["z"]);
+    assertEquals(await client.sintercard(["a", "b"], { limit: 1 }), 1);
+    assertEquals([await client.sunionstore("c", "a", "b"), await client.scard("c")], [5, 5]);
+    assertEquals((await Array.fromAsync(client.sscan("c", { match: "[xyz]" }))).sort(), ["x", "y", "z"]);
+    assertEquals((await client.srandmember("c", -7)).length, 7);
+    assertEquals([await client.smove("a", "b", "x"), await client.sismember("b", "x")], [true, true]);
+    assertEquals([(await client.spop("c", 9)).length, await client.spop("c"), await client.exists("c")], [5, null, 0]);
+    await assertRejects(() => client.sinter(), ReplyError, "wrong number of arguments");
   }));
 
 Deno.test("Client methods on the server work with a real one", () =>
