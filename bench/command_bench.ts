@@ -5,6 +5,7 @@
  * - *one hot key of one byte*: the same request repeatedly, decoded once: the cost of a command itself.
  * - *with decoding*: the same, with each request decoded from its frame, as the server does.
  * - *at random*: read batches of the server over keys that are in no cache. Creating the frames is not measured.
+ * - *one large set*: random members are taken from a set, which is filled again when it is empty.
  *
  * `INMEM_BENCH_SCALE=0.1` uses a tenth of the keys.
  */
@@ -27,16 +28,18 @@ const CASES: readonly Case[] = [
   ["lget", "r", ["0"], ["0"]],
   ["hset", "h", ["f", "v"], ["field", VALUE]],
   ["hget", "h", ["f"], ["field"]],
+  ["sadd", "a", ["m"], ["member"]],
+  ["sismember", "a", ["m"], ["member"]],
 ];
 
 /** Returns a runner with one key of each type, of one byte each. */
 function hotRunner(): Runner {
   const runner = new Runner(makeContext(512 * 1024 * 1024));
-  runner.run(encode([["set", "s", "v"], ["rpush", "r", "v"], ["hset", "h", "f", "v"]]));
+  runner.run(encode([["set", "s", "v"], ["rpush", "r", "v"], ["hset", "h", "f", "v"], ["sadd", "a", "m"]]));
   return runner;
 }
 
-/** Registers a bench of the six commands on one key. */
+/** Registers a bench of the commands on one key. */
 function benchHot(group: string, run: (runner: Runner, frame: Uint8Array) => void): void {
   let runner: Runner | undefined;
   for (const [name, prefix, hot] of CASES) {
@@ -69,13 +72,14 @@ benchHot("one hot key of one byte, with decoding", (runner, frame) => {
   runner.run(batch);
 });
 
-/** Creates a string, a list and a hash for each of `keysCount` numbers. */
+/** Creates a string, a list, a hash and a set for each of `keysCount` numbers. */
 function fill(runner: Runner, keysCount: number): void {
   for (
     const [command, prefix, rest] of [
       ["set", "s", [VALUE]],
       ["rpush", "r", [VALUE, "x"]],
       ["hset", "h", ["field", VALUE, "other", "x"]],
+      ["sadd", "a", ["member", "x"]],
     ] as const
   ) {
     const frames = new KeyedFrames(command, prefix, rest, BATCH_COUNT);
@@ -87,7 +91,7 @@ function fill(runner: Runner, keysCount: number): void {
   }
 }
 
-/** Registers a bench of the six commands over many keys. */
+/** Registers a bench of the commands over many keys. */
 function benchCold(group: string, keysCount: number, memoryLimitBytes: number): void {
   let runner: Runner | undefined;
   for (const [name, prefix, , cold] of CASES) {
@@ -112,3 +116,29 @@ function benchCold(group: string, keysCount: number, memoryLimitBytes: number): 
 
 benchCold("100 k keys at random", Math.ceil(100_000 * SCALE), 512 * 1024 * 1024);
 benchCold("10 M keys at random", Math.ceil(10_000_000 * SCALE), 6 * 1024 * 1024 * 1024 * Math.max(SCALE, 0.05));
+
+/** Registers a bench of `spop` on a set of many members. */
+function benchPop(membersCount: number): void {
+  let runner: Runner | undefined;
+  const frame = encode([["spop", "a"]]);
+  let left = 0;
+  Deno.bench({
+    name: `1,000 × spop, one large set`,
+    group: "one large set",
+    fn(bench) {
+      runner ??= new Runner(makeContext(512 * 1024 * 1024));
+      for (; left < BATCH_COUNT; left = membersCount) {
+        for (let i = 0; i < membersCount; i += BATCH_COUNT) {
+          const members = Array.from({ length: BATCH_COUNT }, (_, j) => `member:${i + j}`);
+          runner.run(encode([["sadd", "a", ...members]]));
+        }
+      }
+      bench.start();
+      runner.repeat(frame, BATCH_COUNT);
+      bench.end();
+      left -= BATCH_COUNT;
+    },
+  });
+}
+
+benchPop(Math.ceil(1_000 * SCALE) * BATCH_COUNT);

@@ -20,9 +20,14 @@ const COMPARERS: Readonly<Record<string, Comparer>> = {
   hkeys: each(sorted),
   hvals: each(sorted),
   hgetall: each(sortedPairs),
+  smembers: each(sorted),
+  sinter: each(sorted),
+  sunion: each(sorted),
+  sdiff: each(sorted),
   // These reply with a cursor and elements. The scenarios ask for all elements in one reply, so the cursor is 0.
   scan: each((frame) => second(frame, sorted)),
   hscan: each((frame) => second(frame, sortedPairs)),
+  sscan: each((frame) => second(frame, sorted)),
   "config get": each(sortedPairs),
   "command list": (frames, words) => frames.map(words.length > 2 ? sorted : typeOnly),
   "pubsub channels": each(sorted),
@@ -32,6 +37,8 @@ const COMPARERS: Readonly<Record<string, Comparer>> = {
   // `keys`.
   randomkey: each(shape),
   hrandfield: (frames, words) => frames.map(Number(words[2]) < 0 ? shape : sortedFields(words)),
+  spop: ofRandomMembers,
+  srandmember: ofRandomMembers,
   // These depend on the moment.
   time: each(withoutDigits),
   lastsave: each(withoutDigits),
@@ -93,6 +100,14 @@ function sortedPairs(frame: Frame): Frame {
 /** Returns a function that sorts fields, or fields with values, which are flat in RESP2 and nested in RESP3. */
 function sortedFields(words: readonly string[]): (frame: Frame) => Frame {
   return (frame) => words.length === 4 && frame.items?.[0]?.type !== "*" ? sortedPairs(frame) : sorted(frame);
+}
+
+/** The least count with which scenarios ask for all members of a set. */
+const ALL_MEMBERS_COUNT = 100;
+
+/** Compares members if they are all members of the set, otherwise form and count. */
+function ofRandomMembers(frames: readonly Frame[], words: readonly string[]): readonly Frame[] {
+  return frames.map(Number(words[2]) >= ALL_MEMBERS_COUNT ? sorted : shape);
 }
 
 function second(frame: Frame, change: (frame: Frame) => Frame): Frame {

@@ -86,6 +86,12 @@ export const DIFFERENCES: readonly Difference[] = [
     reason: "inmem derives the encoding from the value; redis-server derives it from how the value was written.",
   },
   {
+    scenario: "object encoding of sets",
+    step: "object encoding a",
+    inmem: "$8\\r\\nlistpack\\r\\n",
+    reason: "Small sets with members that are no integers are packed, and have the name that Redis 7.2 gives them.",
+  },
+  {
     scenario: "lpos",
     step: "lpos l c RANK -9223372036854775808",
     inmem: "$-1\\r\\n",
@@ -228,6 +234,15 @@ export const DIFFERENCES: readonly Difference[] = [
     inmem3: "*2\\r\\n*10\\r\\n$6\\r\\nrename\\r\\n:3\\r\\n~\\r\\n+denyoom\\r\\n+write\\r\\n:1\\r\\n:2\\r\\n:1\\r\\n" +
       "*10\\r\\n$8\\r\\nrenamenx\\r\\n:3\\r\\n~\\r\\n+denyoom\\r\\n+fast\\r\\n+write\\r\\n:1\\r\\n:2\\r\\n:1\\r\\n",
     reason: "The new key may be longer and take more memory, so the command is refused when memory is full.",
+  },
+  {
+    scenario: "command info of commands that differ",
+    step: "command info smove",
+    inmem:
+      "*1\\r\\n*10\\r\\n$5\\r\\nsmove\\r\\n:4\\r\\n*\\r\\n+denyoom\\r\\n+fast\\r\\n+write\\r\\n:1\\r\\n:2\\r\\n:1\\r\\n",
+    inmem3:
+      "*1\\r\\n*10\\r\\n$5\\r\\nsmove\\r\\n:4\\r\\n~\\r\\n+denyoom\\r\\n+fast\\r\\n+write\\r\\n:1\\r\\n:2\\r\\n:1\\r\\n",
+    reason: "The second set may be new and take more memory, so the command is refused when memory is full.",
   },
   {
     scenario: "command info of commands that differ",

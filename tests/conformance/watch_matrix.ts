@@ -9,7 +9,8 @@
 import { type Step, transcript } from "./transcript.ts";
 
 /**
- * The keys before each command: a string, one with a TTL, lists of one and of two elements, and a hash. `n` is absent.
+ * The keys before each command: a string, one with a TTL, lists of one and of two elements, a hash, and sets of one and
+ * of two members. `n` is absent.
  */
 export const WATCHED: readonly string[] = [
   "set s 1",
@@ -17,6 +18,8 @@ export const WATCHED: readonly string[] = [
   "rpush l a",
   "rpush m a a",
   "hset h f 1",
+  "sadd a x",
+  "sadd b x y",
 ];
 
 /** A watched key, a command of another client, and whether `exec` then discards the transaction. */
@@ -122,6 +125,39 @@ export const WATCH_MATRIX: readonly WatchedCommand[] = [
   ["n", "hdel n x", false],
   ["h", "hincrby h f 0", true],
   ["h", "hincrbyfloat h f 0", true],
+  ["a", "sadd a x", false],
+  ["a", "sadd a x y", true],
+  ["n", "sadd n x", true],
+  ["s", "sadd s x", false],
+  ["a", "srem a y", false],
+  ["b", "srem b y", true],
+  ["a", "srem a x", true],
+  ["n", "srem n x", false],
+  ["a", "spop a 0", false],
+  ["a", "spop a", true],
+  ["b", "spop b 1", true],
+  ["b", "spop b 2", true],
+  ["n", "spop n", false],
+  ["n", "spop n 2", false],
+  ["a", "smove a a x", false],
+  ["a", "smove a b y", false],
+  ["b", "smove b a y", true],
+  ["a", "smove b a y", true],
+  ["n", "smove b n y", true],
+  ["n", "smove n a y", false],
+  ["a", "smove a s x", false],
+  ["a", "sinterstore a a", true],
+  ["a", "sunionstore a a", true],
+  ["a", "sdiffstore a a", true],
+  ["n", "sinterstore n a b", true],
+  ["n", "sinterstore n n a", false],
+  ["n", "sunionstore n n", false],
+  ["n", "sdiffstore n a a", false],
+  ["a", "sdiffstore a a a", true],
+  ["l", "sunionstore l n", true],
+  ["n", "sunionstore n a s", false],
+  ["b", "srandmember b", false],
+  ["b", "smembers b", false],
   ["n", "flushall", false],
   ["s", "flushall", true],
   ["n", "flushdb", false],

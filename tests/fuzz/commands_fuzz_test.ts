@@ -1,7 +1,8 @@
 /**
  * Runs random commands of all types through the command layer, on the real store and on the model: every reply must be
  * equal byte by byte, and so must the keys in the order of their use. The clock advances, and keys expire both when
- * they are read and actively. Replies without a defined order (`keys`, the fields of a hash) are compared sorted.
+ * they are read and actively. Replies without a defined order (`keys`, the fields of a hash, the members of a set) are
+ * compared sorted.
  *
  * The commands run once with sufficient memory, and once with so little that keys are evicted all the time and blocks
  * move. The real store decides how many keys it evicts, but not *which*: the model evicts the same number, the least
@@ -12,6 +13,7 @@
 
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { pickSeed, Random } from "../../bench/support/random.ts";
+import { decodeText } from "../../src/bytes.ts";
 import { MEMORY_LIMIT_MIN_BYTES } from "../../src/limits.ts";
 import { Store } from "../../src/store/store.ts";
 import { decodeReply } from "../../src/wire/native/reply_reader.ts";
@@ -30,7 +32,19 @@ const OPERATIONS_COUNT = amountOf("FUZZ_OPERATIONS", 5_000, 50_000);
 const PHASE_OPERATIONS = isLong ? 3_000 : 1_000;
 
 /** The commands whose reply has no defined order. */
-const UNORDERED: ReadonlySet<string> = new Set(["keys", "hgetall", "hkeys", "hvals", "hrandfield"]);
+const UNORDERED: ReadonlySet<string> = new Set([
+  "keys",
+  "hgetall",
+  "hkeys",
+  "hvals",
+  "hrandfield",
+  "smembers",
+  "srandmember",
+  "spop",
+  "sinter",
+  "sunion",
+  "sdiff",
+]);
 
 /** Returns a reply in the form in which two stores must agree. */
 function canonical(name: string, frame: Uint8Array): string {
@@ -99,6 +113,27 @@ function scanHash(client: MemoryClient, key: string): string[] {
   } while (cursor !== "0");
   return [...found].map((pair) => JSON.stringify(pair)).sort();
 }
+
+/** Returns all members of a set, sorted. */
+function scanSet(client: MemoryClient, key: string): string[] {
+  const found: string[] = [];
+  let cursor = "0";
+  do {
+    const [next, members] = client.call("sscan", key, cursor, "COUNT", "50") as [Uint8Array, Uint8Array[]];
+    found.push(...members.map(toHex));
+    cursor = decodeText(next);
+  } while (cursor !== "0");
+  assertEquals(new Set(found).size, found.length, "a scan of a set at rest returns a member twice");
+  return found.sort();
+}
+
+/** The requests that return a whole value, without their keys, by the value's type. */
+const READS: Readonly<Record<string, readonly [name: string, ...rest: Argument[]]>> = {
+  string: ["get"],
+  list: ["lrange", 0, -1],
+  hash: ["hgetall"],
+  set: ["smembers"],
+};
 
 /** The cost of making room. */
 interface Room {
@@ -200,10 +235,11 @@ class Pair {
     assertEquals(this.#real.store.size, keys.length);
     assertEquals(this.#real.store.audit(), 0, "bytes leaked");
     for (const key of keys) {
-      const type = this.#real.text("type", key);
-      if (type === "list") this.run(["lrange", key, 0, -1]);
-      else this.run([type === "hash" ? "hgetall" : "get", key]);
+      const type = this.#real.text("type", key) as string;
+      const [name, ...rest] = READS[type]!;
+      this.run([name, key, ...rest]);
       if (type === "hash") assertEquals(scanHash(this.#real, key), scanHash(this.#model, key));
+      if (type === "set") assertEquals(scanSet(this.#real, key), scanSet(this.#model, key));
     }
   }
 }

@@ -21,7 +21,7 @@ import { amountOf } from "../support/amount.ts";
 const ROUNDS = amountOf("CONFORMANCE_ROUNDS", 30, 2000);
 const COMMANDS_COUNT = 25;
 
-const KEYS = ["{t}s", "{t}i", "{t}e", "{t}l", "{t}m", "{t}h", "{t}g", "{t}n", "{t}o", "{t}"];
+const KEYS = ["{t}s", "{t}i", "{t}e", "{t}l", "{t}m", "{t}h", "{t}g", "{t}a", "{t}b", "{t}n", "{t}o", "{t}"];
 /** The initial content of the keys. `{t}n`, `{t}o` and `{t}` are absent. */
 const SETUP = [
   "flushall",
@@ -32,6 +32,8 @@ const SETUP = [
   "rpush {t}m x",
   "hset {t}h f 1 g text F x",
   "hset {t}g f 5",
+  "sadd {t}a 1 10 a text x",
+  "sadd {t}b 1 -1 10 100",
 ].map((line) => line.split(" "));
 const NUMBERS =
   ("0 1 -1 2 -2 3 100 -100 9223372036854775807 -9223372036854775807 9223372036854775808 -9223372036854775809 " +
@@ -71,6 +73,9 @@ lmove K K left|RIGHT|up left|right|~; rpoplpush K K; blpop K W; blpop K K W; brp
 blmove K K left|RIGHT|up left|right W
 hset K F V …; hmset K F V …; hsetnx K F V; hget K F; hmget K F …; hdel K F …; hgetall K; hlen K; hexists K F; hstrlen K F
 hkeys K; hvals K; hincrby K F N; hincrbyfloat K F R; hscan K 0|~|-1|abc|00 [match *|f*|[|?] [count 100|0|-1|abc] [match] [foo]
+sadd K V …; srem K V …; smembers K; sismember K V; smismember K V …; scard K; smove K K V; spop K N; srandmember K N
+sscan K 0|~|-1|abc|00 [match *|1*|[|?] [count 100|0|-1|abc] [match] [foo]; sinter K …; sunion K …; sdiff K …
+sinterstore K K …; sunionstore K K …; sdiffstore K K …; sintercard 1 K; sintercard 2 K K [limit N]; sintercard N K K [limit N] [foo]
 del K …; unlink K …; exists K …; touch K …; rename K K; renamenx K K; type K; pttl K; pexpiretime K; persist K
 copy K K [replace] [db 0|1|-1|abc|~] [db] [foo]
 expire K T [nx] [xx] [gt] [lt] [foo]; pexpire K T [nx] [xx] [gt] [lt]; expireat K T [nx] [xx] [gt] [lt]
@@ -169,7 +174,8 @@ async function hear(port: number, version: number, commands: readonly string[][]
   let held = "";
   for (const key of KEYS) {
     const { line: type } = await other.call("type", key);
-    const read = { string: ["get", key], list: ["lrange", key, "0", "-1"], hash: ["hgetall", key] }[type];
+    const read =
+      { string: ["get", key], list: ["lrange", key, "0", "-1"], hash: ["hgetall", key], set: ["smembers", key] }[type];
     const value = read === undefined ? "" : comparable([await other.call(...read)], read);
     held += escape(`${key} ${type} ${value} ${(await other.call("ttl", key)).line.slice(0, 7)}`) + "\n";
   }

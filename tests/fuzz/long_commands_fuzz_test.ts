@@ -49,7 +49,9 @@ class Requests {
   }
 
   #key(kind: string): string {
-    return this.#random.chance(0.03) ? `${this.#random.pick(["s", "l", "h"])}0` : `${kind}${this.#random.below(3)}`;
+    return this.#random.chance(0.03)
+      ? `${this.#random.pick(["s", "l", "h", "a"])}0`
+      : `${kind}${this.#random.below(3)}`;
   }
 
   /** Returns a value that no other request has. Each part of it identifies the value. */
@@ -79,7 +81,7 @@ class Requests {
   /** Returns one request. */
   one(): Argument[] {
     const random = this.#random;
-    switch (random.below(5)) {
+    switch (random.below(7)) {
       case 0:
       case 1:
         return this.#onStrings();
@@ -87,6 +89,9 @@ class Requests {
         return this.#onLists();
       case 3:
         return this.#onHashes();
+      case 4:
+      case 5:
+        return this.#onSets();
       default:
         return this.#onKeys();
     }
@@ -187,9 +192,38 @@ class Requests {
     }
   }
 
+  #onSets(): Argument[] {
+    const random = this.#random;
+    const key = this.#key("a");
+    const member = (i: number) => i % 2 === 0 ? `member ${i}` : i;
+    const keys = Array.from({ length: 1 + random.below(3) }, () => this.#key("a"));
+    switch (random.below(12)) {
+      case 0:
+      case 1:
+      case 2:
+      case 3:
+        return ["sadd", key, ...this.#many(600, member)];
+      case 4:
+        return ["srem", key, ...this.#many(600, member)];
+      case 5:
+        return ["smismember", key, ...this.#many(600, member)];
+      case 6:
+        return ["smove", key, this.#key("a"), member(random.below(MANY_COUNT))];
+      case 7:
+        return [random.pick(["spop", "srandmember"]), key, 100_000];
+      case 8:
+        return random.chance(0.5) ? ["sintercard", keys.length, ...keys] : ["scard", key];
+      case 9:
+      case 10:
+        return [random.pick(["sinterstore", "sunionstore", "sdiffstore"]), key, ...keys];
+      default:
+        return random.chance(0.3) ? ["smembers", key] : [random.pick(["sinter", "sunion", "sdiff"]), ...keys];
+    }
+  }
+
   #onKeys(): Argument[] {
     const random = this.#random;
-    const kind = random.pick(["s", "l", "h"]);
+    const kind = random.pick(["s", "l", "h", "a"]);
     switch (random.below(12)) {
       case 0:
       case 1:

@@ -35,7 +35,11 @@ function contentsOf(store: Store): Map<string, unknown> {
   const found: [string, unknown][] = [];
   for (let entry = store.oldest(); entry !== 0; entry = store.newer(entry)) {
     const value = reader.value(entry);
-    const plain = value instanceof Map ? [...value].sort(([a], [b]) => a < b ? -1 : 1) : value;
+    const plain = value instanceof Map
+      ? [...value].sort(([a], [b]) => a < b ? -1 : 1)
+      : value instanceof Set
+      ? [...value].sort()
+      : value;
     found.push([reader.key(entry), [store.type(entry), store.deadline(entry), plain]]);
   }
   return new Map(found.sort(([a], [b]) => a < b ? -1 : 1));

@@ -57,8 +57,9 @@ const commands = new Map(COMMANDS.flatMap((command) => {
 function inOneSlot(words: readonly string[]): string[] {
   const command = commands.get(words[0]!.toLowerCase());
   if (command === undefined || command.firstKey === 0) return [...words];
-  const { firstKey, keyStep } = command;
-  const last = command.lastKey < 0 ? words.length + command.lastKey : command.lastKey;
+  const { firstKey, lastKey, keyStep, keyCountAt } = command;
+  const fixed = lastKey < 0 ? words.length + lastKey : lastKey;
+  const last = keyCountAt > 0 ? firstKey + Number(words[keyCountAt]) - 1 : fixed;
   return words.map((word, i) => {
     const isKey = i >= firstKey && i <= last && (i - firstKey) % keyStep === 0;
     return isKey ? TAG + word : word;

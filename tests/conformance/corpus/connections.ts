@@ -247,6 +247,7 @@ export const CONNECTIONS: Group = group("connections", {
   "command info of commands that differ": transcript`
     command info ttl
     command info rename renamenx
+    command info smove
     command info object
     command info memory
     command info config

@@ -13,6 +13,7 @@ import { HASHES } from "./hashes.ts";
 import { KEYS } from "./keys.ts";
 import { LISTS } from "./lists.ts";
 import { PROTOCOLS } from "./protocols.ts";
+import { SETS } from "./sets.ts";
 import { STRINGS } from "./strings.ts";
 import { TRANSACTIONS } from "./transactions.ts";
 
@@ -21,6 +22,7 @@ export const GROUPS: readonly Group[] = [
   STRINGS,
   LISTS,
   HASHES,
+  SETS,
   KEYS,
   BLOCKING,
   TRANSACTIONS,

@@ -8,7 +8,7 @@ import type { Attack, Scaled } from "./attack.ts";
 import { on, sends, SERVED } from "./attack.ts";
 import type { Request } from "./attack_connection.ts";
 import type { Load } from "./requests.ts";
-import { filled, hash, inBatches, KB, keys, list, long, MB, names, tagged, text, wide } from "./requests.ts";
+import { filled, hash, inBatches, KB, keys, list, long, MB, names, set, tagged, text, wide } from "./requests.ts";
 
 /** Returns attacks with one request on a large value, or with one. */
 export function onLargeValues(n: Scaled): Attack[] {
@@ -103,6 +103,22 @@ export function onLargeValues(n: Scaled): Attack[] {
       () => ["hgetall", "h"],
       () => names(100).map((name) => ["hset", "h", name, large(MB)]),
     ),
+    row("smembers", "500 k members", () => ["smembers", "set"], set(half)),
+    row(
+      "sscan-max",
+      "500 k members, count 1 M",
+      () => ["sscan", "set", "0", "match", "*a".repeat(500), "count", "1000000"],
+      set(half),
+    ),
+    row("spop-half", "of 500 k members", () => ["spop", "set", String(Math.ceil(half / 2))], set(half)),
+    row("srandmember-half", "of 500 k members", () => ["srandmember", "set", String(Math.ceil(half / 2))], set(half)),
+    ...["sinter", "sunion", "sdiff", "sinterstore", "sunionstore", "sdiffstore"].map((name) => {
+      const load = () => [...set(half)(), ...set(half, "other", Math.ceil(half / 2))()];
+      const destination = name.endsWith("store") ? ["set"] : [];
+      return row(name, "2 x 500 k members", () => [name, ...destination, "set", "other"], load);
+    }),
+    row("copy-set", "500 k members", () => ["copy", "set", "other"], set(half)),
+    row("del-set", "500 k members", () => ["del", "set"], set(half)),
     row("copy-hash", "500 k fields", () => ["copy", "hash", "other"], hash(half)),
     row("copy-list", "1 M", () => ["copy", "list", "other"], list(million)),
     row("copy-64mb", "64 MB", () => ["copy", "text", "other"], text(n(64 * MB))),

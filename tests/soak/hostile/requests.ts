@@ -61,6 +61,11 @@ export function hash(count: number): Load {
   return () => inBatches(["hset", "hash"], names(count).flatMap((name) => [name, "v"]));
 }
 
+/** Returns the requests for a set of `count` members, from number `from` on. */
+export function set(count: number, key = "set", from = 0): Load {
+  return () => inBatches(["sadd", key], names(from + count).slice(from));
+}
+
 /** Returns the requests for a list of `count` short elements. */
 export function list(count: number): Load {
   return () => inBatches(["rpush", "list"], names(count, "e"));
