@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { FIELD_SIZE_MAX_BYTES, LONG_ARGUMENTS_COUNT, LONG_ITEMS_COUNT } from "../../src/limits.ts";
-import type { MemoryClient, Readable } from "../support/memory_client.ts";
+import { MemoryClient, type Readable } from "../support/memory_client.ts";
 import { testCommands } from "../support/test_commands.ts";
 
 const WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value";
@@ -207,6 +207,45 @@ testCommands("combinations of very many sets look up each member", (makeClient) 
   client.call("set", keys.at(-1)!, "v");
   assertEquals(client.refusal("sunion", ...keys), WRONG_TYPE);
   assertEquals(client.refusal("sinterstore", "k3", ...keys), WRONG_TYPE);
+});
+
+testCommands("commands on keys know sets of any size", (makeClient) => {
+  const client = makeClient();
+  for (const count of [3, 2_000]) {
+    client.call("flushall");
+    const members = many(count);
+    client.call("sadd", "a", ...members);
+    client.call("rpush", "list", "v");
+    assertEquals([client.text("type", "a"), client.text("exists", "a")], ["set", 1]);
+    let found: string[] = [];
+    for (let cursor = "0", keys: string[]; found.length === 0 || cursor !== "0"; found = found.concat(keys)) {
+      [cursor, keys] = client.text("scan", cursor, "type", "SET", "count", "1000") as [string, string[]];
+    }
+    assertEquals(found, ["a"]);
+    client.call("pexpire", "a", "5000");
+    assertEquals(client.text("copy", "a", "list", "replace"), 1);
+    assertEquals(membersOf(client, "list"), members.toSorted());
+    assertEquals(client.text("pttl", "list"), 5_000);
+    client.call("sadd", "list", "own");
+    assertEquals([client.text("sismember", "a", "own"), client.text("sismember", "list", "own")], [0, 1]);
+    client.call("rename", "a", "b");
+    assertEquals(membersOf(client, "b"), members.toSorted());
+    client.nowMs += 5_000;
+    assertEquals([client.text("smembers", "b"), client.text("exists", "list")], [[], 0]);
+  }
+});
+
+Deno.test("object encoding and memory usage show how sets are stored", () => {
+  const client = new MemoryClient();
+  client.call("sadd", "a", "1", "-5", "140737488355327");
+  assertEquals(client.text("object", "encoding", "a"), "intset");
+  const small = client.call("memory", "usage", "a") as number;
+  client.call("sadd", "a", "x");
+  assertEquals(client.text("object", "encoding", "a"), "listpack");
+  client.call("sadd", "a", ...many(1_000));
+  assertEquals(client.text("object", "encoding", "a"), "hashtable");
+  assert(client.call("memory", "usage", "a", "samples", "0") as number > 10 * small);
+  assertEquals(client.text("object", "refcount", "a"), 1);
 });
 
 testCommands("a watched set prevents a transaction when it has changed, and only then", (makeClient) => {
