@@ -125,6 +125,7 @@ export class SetCombination {
         const length = batch.starts[this.#member + 1]! - start;
         const isKept = this.#isKept(start, length);
         if (isKept === undefined) return false;
+        this.#left -= Math.floor(length / BYTES_PER_LOOKUP);
         this.#other = this.#firstOther;
         if (!isKept) continue;
         visit(batch.bytes, start, length);
@@ -201,9 +202,8 @@ export class SetCombination {
     const { sets } = this.#store;
     const isInter = this.#operation === "inter";
     const end = this.#operation === "union" ? this.#walked : this.#sets.length;
-    const cost = 1 + Math.floor(length / BYTES_PER_LOOKUP);
-    if (this.#left <= 0) return undefined;
-    this.#left -= cost;
+    // A look-up is left for the first member of a step, so each step gets further, however long members are.
+    if (--this.#left <= 0) return undefined;
     if (this.#kept !== undefined && this.#other === 0) {
       const hash = this.#store.keyHash(batch.bytes, start, length);
       if (!this.#kept.holds(hash)) {
@@ -213,7 +213,7 @@ export class SetCombination {
     }
     for (; this.#other < end; this.#other++) {
       if (this.#left <= 0) return undefined;
-      this.#left -= cost;
+      this.#left -= 1 + Math.floor(length / BYTES_PER_LOOKUP);
       if (sets.has(this.#entryOf(this.#sets[this.#other]!), batch.bytes, start, length) !== isInter) return false;
     }
     return true;

@@ -195,6 +195,20 @@ testCommands("long calls of one set give the replies of short ones", (makeClient
   assertEquals(client.text("exists", "a"), 0);
 });
 
+testCommands("combinations of sets with the longest members end", (makeClient) => {
+  const client = makeClient();
+  const members = many(40).map((member) => member.padEnd(FIELD_SIZE_MAX_BYTES, "."));
+  const keys = many(8, "k");
+  for (const [i, key] of keys.entries()) client.call("sadd", key, ...members.slice(0, 30 + i));
+  for (const count of [2, 8]) {
+    const chosen = keys.slice(0, count);
+    assertEquals((client.text("sinter", ...chosen) as string[]).length, 30);
+    assertEquals((client.text("sunion", ...chosen) as string[]).length, 29 + count);
+    assertEquals((client.text("sdiff", ...chosen.toReversed()) as string[]).length, 1);
+    assertEquals(client.text("sunionstore", "stored", ...chosen), 29 + count);
+  }
+});
+
 testCommands("combinations of very many sets look up each member", (makeClient) => {
   const client = makeClient();
   const keys = many(LONG_ARGUMENTS_COUNT + 200, "k");

@@ -204,6 +204,37 @@ async function exerciseHashForms(sender: Sender, key: string, value: Uint8Array<
   await sender.expect(1, "del", key);
 }
 
+/** Keys of several sets share the tag `{key}`. */
+async function exerciseSets(sender: Sender, key: string, value: Uint8Array<ArrayBuffer>): Promise<void> {
+  const member = value.slice(0, FIELD_SIZE_MAX_BYTES);
+  const [one, other, stored] = [`{${key}}one`, `{${key}}other`, `{${key}}stored`];
+  const sorted = async (...request: Argument[]) =>
+    (brief(await sender.send(...request)) as unknown[]).map(String).sort();
+  const members = (...all: Value[]) => (brief(all) as unknown[]).map(String).sort();
+  const [x, y] = [bytes("x"), bytes("y")];
+  await sender.expect(2, "sadd", one, member, "x", "x");
+  await sender.expect(2, "sadd", other, "x", "y");
+  await sender.expect(2, "scard", one);
+  await sender.expect(1, "sismember", one, member);
+  await sender.expect([1, 0], "smismember", one, "x", "none");
+  assertEquals(await sorted("smembers", one), members(member, x));
+  await sender.expect([x], "sinter", one, other);
+  await sender.expect(1, "sintercard", 2, one, other, "LIMIT", 5);
+  assertEquals(await sorted("sunion", one, other), members(member, x, y));
+  await sender.expect([member], "sdiff", one, other);
+  await sender.expect(3, "sunionstore", stored, one, other);
+  await sender.expect(1, "sdiffstore", stored, stored, other);
+  await sender.expect([member], "smembers", stored);
+  await sender.expect(member, "srandmember", stored);
+  await sender.expect([bytes("0"), [member]], "sscan", stored, 0);
+  await sender.expect(1, "smove", other, stored, "y");
+  await sender.expect(1, "sinterstore", stored, other, one);
+  await sender.expect(x, "spop", stored);
+  await sender.expect([], "spop", stored, 5);
+  await sender.expect(2, "srem", one, member, "x", "none");
+  await sender.expect(1, "remove", one, other);
+}
+
 async function exerciseKeyForms(sender: Sender, key: string, value: Uint8Array<ArrayBuffer>): Promise<void> {
   const other = `{${key}}:other`;
   const moment = Math.floor(Date.now() / 1000) + 1_000;
@@ -260,6 +291,7 @@ async function exerciseAll(sender: Sender, key: string, value: Uint8Array<ArrayB
   const tag = key === "" ? "tag" : key;
   await exerciseStringForms(sender, tag, value);
   await exerciseListForms(sender, tag, value);
+  await exerciseSets(sender, tag, value);
   await exerciseKeyForms(sender, tag, value);
 }
 
@@ -315,6 +347,8 @@ const WRONG: readonly [code: string, includes: string, ...request: Argument[]][]
   ["WRONGTYPE", "wrong kind of value", "hset", "list", "f", "v"],
   ["WRONGTYPE", "wrong kind of value", "append", "hash", "x"],
   ["WRONGTYPE", "wrong kind of value", "incr", "list"],
+  ["WRONGTYPE", "wrong kind of value", "sadd", "hash", "x"],
+  ["WRONGTYPE", "wrong kind of value", "sinter", "list"],
   ["ERR", "index out of range", "lset", "list", 3, "x"],
   ["ERR", "index out of range", "lset", "list", -4, "x"],
   ["ERR", "no such key", "lset", "none", 0, "x"],
@@ -341,6 +375,7 @@ const WRONG: readonly [code: string, includes: string, ...request: Argument[]][]
   ["ERR", "rank can't be zero", "lpos", "list", "a", "RANK", 0],
   ["ERR", "unknown subcommand", "object", "colour", "string"],
   ["ERR", "key exceeds", "set", "k".repeat(KEY_SIZE_MAX_BYTES + 1), "x"],
+  ["ERR", "member exceeds", "sadd", "new", "k".repeat(FIELD_SIZE_MAX_BYTES + 1)],
   ["ERR", "field exceeds", "hset", "hash", "f", "1", "k".repeat(FIELD_SIZE_MAX_BYTES + 1), "x"],
   ["ERR", "cursor", "scan", "abc"],
 ];
@@ -390,7 +425,7 @@ systemTest("every command works through the proxy, with every kind of key and va
   await test.step("commands that all servers execute", () => exerciseCluster(sender));
   await test.step("every command on data was sent", () => {
     const isOnData = ({ group, routing }: CommandSpecification) =>
-      ["string", "list", "hash", "key"].includes(group) && routing !== "local";
+      ["string", "list", "hash", "set", "key"].includes(group) && routing !== "local";
     const known = COMMANDS.filter(isOnData);
     for (const name of known.flatMap(({ name, aliases }) => [name, ...aliases])) assert(sender.used.has(name), name);
   });
