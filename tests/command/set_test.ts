@@ -232,9 +232,12 @@ testCommands("commands on keys know sets of any size", (makeClient) => {
     client.call("rpush", "list", "v");
     assertEquals([client.text("type", "a"), client.text("exists", "a")], ["set", 1]);
     let found: string[] = [];
-    for (let cursor = "0", keys: string[]; found.length === 0 || cursor !== "0"; found = found.concat(keys)) {
-      [cursor, keys] = client.text("scan", cursor, "type", "SET", "count", "1000") as [string, string[]];
-    }
+    let cursor = "0";
+    do {
+      const [next, keys] = client.text("scan", cursor, "type", "SET", "count", "1000") as [string, string[]];
+      found = found.concat(keys);
+      cursor = next;
+    } while (cursor !== "0");
     assertEquals(found, ["a"]);
     client.call("pexpire", "a", "5000");
     assertEquals(client.text("copy", "a", "list", "replace"), 1);

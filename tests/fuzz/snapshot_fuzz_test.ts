@@ -9,7 +9,6 @@ import { assertEquals, assertGreater } from "@std/assert";
 import { Random } from "../../bench/support/random.ts";
 import { readSnapshot } from "../../src/log/recover.ts";
 import { SnapshotWriter } from "../../src/log/snapshot.ts";
-import { ChangeRecorder } from "../../src/server/change_recorder.ts";
 import { Replayer } from "../../src/server/replayer.ts";
 import { SnapshotScan } from "../../src/server/snapshot_scan.ts";
 import { EntryType } from "../../src/store/store.ts";
@@ -25,8 +24,6 @@ Deno.test(`snapshots that are taken between changes of large values load into th
   const random = new Random(seed);
   const store = makeStore();
   store.nowMs = NOW_MS;
-  const recorder = new ChangeRecorder();
-  store.journal = recorder;
   const changer = new StoreChanger(store, random);
   const files = new SimulatedFiles();
   files.makeFolder("/data");
@@ -36,13 +33,13 @@ Deno.test(`snapshots that are taken between changes of large values load into th
     const path = `/data/snapshot-${number}`;
     const writer = new SnapshotWriter(files, path, () => NOW_MS);
     const scan = new SnapshotScan(store, writer);
-    recorder.attach(scan);
+    store.attach(scan);
     for (let isDone = false; !isDone; isDone = scan.step()) {
       const entry = store.snapshotCursor.partial;
       if (entry !== 0) partial[store.type(entry)] = (partial[store.type(entry)] ?? 0) + 1;
       while (random.chance(0.4)) changer.change();
     }
-    recorder.detach(scan);
+    store.detach(scan);
     const finished = writer.finish(store.size, 0);
     const expected = stateOf(store);
     await finished;

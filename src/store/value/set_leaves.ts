@@ -135,7 +135,8 @@ export class SetLeaves {
     words[entry * 2 + 4] = count;
     for (let bucket = 0; bucket < buckets; bucket++) {
       let [size, members] = [0, 0];
-      for (let at = 0, i = 0; i < count; i++) {
+      let at = 0;
+      for (let i = 0; i < count; i++) {
         const end = at + PACKED_SIZES[run[at]!]!;
         if (bucketFor(hashes[i]!, buckets) === bucket) {
           members++;
