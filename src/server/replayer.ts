@@ -79,9 +79,10 @@ export class Replayer implements RecordTarget {
       this.#roomBytes = this.#roomItems = 0;
       this.#entry = this.#entryOf(effect);
     }
-    if (this.#isRepair) this.#notePart(effect);
+    const { creates, growth } = effect.row;
+    if (this.#isRepair && creates) this.#notePart(effect);
     if (this.#entry < 0) return;
-    this.#makeRoom(effect);
+    if (growth !== undefined) this.#makeRoom(effect, growth(effect));
     if (this.#entry < 0) return;
     this.#entry = this.#typeOf(effect.row).apply(effect, this.#entry);
     this.#expect(this.#entry !== MISSING);
@@ -164,8 +165,7 @@ export class Replayer implements RecordTarget {
    * Makes room for the next part, in the same small steps as a client's writes, so that data that fitted before fits
    * again.
    */
-  #makeRoom(effect: Effect): void {
-    const bytes = effect.row.growth?.(effect) ?? 0;
+  #makeRoom(effect: Effect, bytes: number): void {
     this.#roomBytes -= bytes;
     this.#roomItems--;
     if (this.#roomBytes >= 0 && this.#roomItems >= 0) return;

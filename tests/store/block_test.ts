@@ -12,6 +12,7 @@ import {
   TRAIT_INLINE,
   TRAIT_KEY,
   TRAIT_PACKED,
+  TRAIT_TREE,
   TRAITS,
   traitsOf,
   TYPES,
@@ -39,12 +40,16 @@ Deno.test("a kind with a key has one way to keep its value, and its key is that 
     }
     assertNotEquals(type, EntryType.None, `kind ${kind}`);
     assertEquals(countOf(traits & (TRAIT_KEY | TRAIT_FIELD)), 1, `kind ${kind}`);
-    assertEquals(countOf(traits & (TRAIT_INLINE | TRAIT_BLOB | TRAIT_PACKED | TRAIT_CHAIN)), 1, `kind ${kind}`);
+    const ways = TRAIT_INLINE | TRAIT_BLOB | TRAIT_PACKED | TRAIT_CHAIN | TRAIT_TREE;
+    assertEquals(countOf(traits & ways), 1, `kind ${kind}`);
   }
 });
 
 Deno.test("a kind has the words that its traits need", () => {
   const needed: [trait: number, words: number][] = [[TRAIT_FIELD, 2], [TRAIT_BLOB, 1], [TRAIT_PACKED, 1], [
+    TRAIT_TREE,
+    1,
+  ], [
     TRAIT_CHAIN,
     2,
   ]];

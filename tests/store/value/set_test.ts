@@ -226,7 +226,7 @@ for (
     fixture.remove(...members.slice(MEMBERS_COUNT / 100));
     fixture.check();
     // Buckets are joined again, so the few members that are left do not take the memory of many.
-    assertLess(fixture.store.entryBytes(fixture.entry, 0), usedBytes / 20);
+    assertLess(fixture.store.entryBytes(fixture.entry, 0), usedBytes / 10);
     fixture.add(...members);
     fixture.check();
     fixture.remove(...members);
