@@ -18,7 +18,7 @@
  * has its kind in the top five bits and is not 0.
  *
  * Why size classes: slots of one size can be reused by every later block of the class. Classes are 8 bytes apart up to
- * 128, at most 5 % apart up to 2 KiB, 8 % up to 5 KiB, and 15 % up to 8 KiB. Larger ones, of which few fit into a page,
+ * 128, at most 7 % apart up to 5 KiB (5 % between 1 and 1.5 KiB), and 15 % up to 8 KiB. Larger ones, of which few fit into a page,
  * are up to a factor of two apart. Memory freed in one class becomes usable for another by *compaction*: the blocks of
  * the emptiest page of a class move into free slots of its other pages, and the page becomes free for any class. A
  * page's worth of slots was freed before that, so freeing costs at most one move a block, and no mix of sizes can waste
@@ -44,7 +44,11 @@ const BLOCK_MIN_BYTES = 24;
 const KIND_SHIFT = 27;
 /** The largest class size, in bytes, of those that are 8 bytes apart. Larger classes divide a page evenly. */
 const FINE_MAX_BYTES = 128;
-const CLASS_RATIO = 1.05;
+const CLASS_RATIO = 1.07;
+/** The bounds of the sizes whose classes are closer together, for packed lists of about a hundred elements. */
+const CLOSE_MIN_BYTES = 1024;
+const CLOSE_MAX_BYTES = 1536;
+const CLOSE_CLASS_RATIO = 1.05;
 
 /**
  * The number of lists of pages in a class. Lists 1 (few) to 3 (most) are the thirds of free slots. Full and current
@@ -66,7 +70,9 @@ function makeClassSizes(): number[] {
   let size = PAGE_BYTES;
   for (let slots = 2; size > FINE_MAX_BYTES; slots++) {
     const smaller = Math.floor(PAGE_BYTES / slots / UNIT_BYTES) * UNIT_BYTES;
-    if (size < sizes.at(-1)! && (smaller < FINE_MAX_BYTES || sizes.at(-1)! / smaller > CLASS_RATIO)) sizes.push(size);
+    const isClose = size >= CLOSE_MIN_BYTES && size < CLOSE_MAX_BYTES;
+    const ratio = isClose ? CLOSE_CLASS_RATIO : CLASS_RATIO;
+    if (size < sizes.at(-1)! && (smaller < FINE_MAX_BYTES || sizes.at(-1)! / smaller > ratio)) sizes.push(size);
     size = smaller;
   }
   for (let fine = FINE_MAX_BYTES; fine >= BLOCK_MIN_BYTES; fine -= UNIT_BYTES) {
