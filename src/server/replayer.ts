@@ -16,10 +16,11 @@ import { type Effect, EFFECT_BY_NUMBER, type EffectNameOf, type EffectRow, Slot 
 import { assert, ProtocolError } from "../errors.ts";
 import { SNAPSHOT_PART_BYTES, SNAPSHOT_PART_ITEMS } from "../limits.ts";
 import type { RecordTarget } from "../log/record.ts";
-import type { EntryType, Store } from "../store/store.ts";
-import { MISSING, TYPE_NAMES, type ValueType } from "../store/value/value_type.ts";
+import type { ValueTypeNumber } from "../store/block.ts";
+import type { Store } from "../store/store.ts";
+import { MISSING, TYPE_NAMES, type TypeName, type ValueType } from "../store/value/value_type.ts";
 
-/** The bytes, and the items of a list or hash, for which room is made at a time. */
+/** The bytes, and the items of a value, for which room is made at a time. */
 const ROOM_BYTES = 4000;
 const ROOM_ITEMS = 8;
 
@@ -50,8 +51,11 @@ export class Replayer implements RecordTarget {
   constructor(store: Store, isRepair = false) {
     this.#store = store;
     this.#isRepair = isRepair;
-    const types = new Map<string, ValueType>();
-    for (const [number, type] of Object.entries(store.types)) types.set(TYPE_NAMES[Number(number) as EntryType], type);
+    const types = new Map<TypeName | "keyspace", ValueType>();
+    for (const [number, type] of Object.entries(store.types)) {
+      types.set(TYPE_NAMES[Number(number) as ValueTypeNumber], type);
+    }
+    // Rows name types that exist, or the keyspace: this does not compile otherwise.
     this.#types = EFFECT_BY_NUMBER.map((row) => row && types.get(row.subject));
   }
 

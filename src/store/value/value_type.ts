@@ -22,7 +22,10 @@ export const TYPE_NAMES = {
   [EntryType.List]: "list",
   [EntryType.Hash]: "hash",
   [EntryType.Set]: "set",
-} satisfies Record<EntryType, string>;
+} as const satisfies Record<EntryType, string>;
+
+/** The name of a type. */
+export type TypeName = (typeof TYPE_NAMES)[ValueTypeNumber];
 
 /** The types of value of one store, by their numbers. */
 export type ValueTypes = Readonly<Record<ValueTypeNumber, ValueType>>;
