@@ -62,7 +62,7 @@ export function object(context: CommandContext, request: Request, reply: Reply):
 }
 
 /**
- * Replies with Redis's name for the encoding: small lists and hashes are packed, large ones are tables, and short
+ * Replies with Redis's name for the encoding: small lists, hashes and sets are packed, large ones are tables, and short
  * strings are embedded.
  */
 function encoding(context: CommandContext, request: Request, reply: Reply): void {

@@ -18,11 +18,11 @@
  * has its kind in the top five bits and is not 0.
  *
  * Why size classes: slots of one size can be reused by every later block of the class. Classes are 8 bytes apart up to
- * 128, at most 7 % apart up to 5 KiB (5 % between 1 and 1.5 KiB), and 15 % up to 8 KiB. Larger ones, of which few fit into a page,
- * are up to a factor of two apart. Memory freed in one class becomes usable for another by *compaction*: the blocks of
- * the emptiest page of a class move into free slots of its other pages, and the page becomes free for any class. A
- * page's worth of slots was freed before that, so freeing costs at most one move a block, and no mix of sizes can waste
- * more than about a page a class. (These are memcached's slabs, without its stranded pages.)
+ * 128, at most 7 % apart up to 5 KiB (5 % between 1 and 1.5 KiB), and 15 % up to 8 KiB. Larger ones, of which few fit
+ * into a page, are up to a factor of two apart. Memory freed in one class becomes usable for another by *compaction*:
+ * the blocks of the emptiest page of a class move into free slots of its other pages, and the page becomes free for any
+ * class. A page's worth of slots was freed before that, so freeing costs at most one move a block, and no mix of sizes
+ * can waste more than about a page a class. (These are memcached's slabs, without its stranded pages.)
  *
  * @module
  */

@@ -366,7 +366,7 @@ export abstract class Keyspace {
 
   /**
    * Renames an entry to a key that must be absent. Its value, deadline and place in the order of use stay. Of a large
-   * list or hash, only the entry is changed. Needs the room of a small command.
+   * list, hash or set, only the entry is changed. Needs the room of a small command.
    *
    * @param key bytes that are not part of the store
    * @returns the entry

@@ -48,7 +48,7 @@ function infoOf(server: Server, name: string): string | undefined {
 
 const clientsOf = (server: Server) => Number(infoOf(server, "connected_clients"));
 
-Deno.test("Server serves strings, lists and hashes", () =>
+Deno.test("Server serves values of several types", () =>
   withServer(async (server) => {
     using client = await RawClient.connect(server.address);
     assertEquals(await client.call("set", "key with spaces", "Grüße 🦕"), "OK");
