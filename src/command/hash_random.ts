@@ -7,20 +7,20 @@
 import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { findTyped, roundedInteger, syntaxError } from "./argument.ts";
+import { findTyped, syntaxError } from "./argument.ts";
 import type { CommandContext, Steps } from "./context.ts";
 import { replyField } from "./hash_field.ts";
 import { FieldItems } from "./named_items.ts";
-import { checkChoiceCount, RandomChoice } from "./random_choice.ts";
+import { checkPairsCount, choiceCount, RandomChoice } from "./random_choice.ts";
 
 /** `hrandfield key [count [WITHVALUES]]` replies with random fields. */
 export function hrandfield(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const store = context.store;
   const isOne = request.count === 2;
-  const count = isOne ? 1 : roundedInteger(request, 2);
+  const count = isOne ? 1 : choiceCount(request, 2);
   const withValues = request.count > 3;
   if (request.count > 4 || (withValues && !request.is(3, "withvalues"))) throw syntaxError();
-  checkChoiceCount(count, withValues);
+  if (withValues) checkPairsCount(request, 2);
   const entry = findTyped(context, request, 1, EntryType.Hash);
   if (isOne) {
     if (entry !== 0 && store.hashes.seekRandom(entry, Math.random())) replyField(store, reply);

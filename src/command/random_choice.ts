@@ -16,12 +16,14 @@ import { binaryText } from "../connection/binary_text.ts";
 import { ReplyError } from "../errors.ts";
 import { FIELD_SIZE_MAX_BYTES, LONG_ITEMS_COUNT, STEP_BYTES, STEP_ITEMS_COUNT } from "../limits.ts";
 import type { Reply } from "../wire/reply.ts";
+import type { Request } from "../wire/request.ts";
+import { exactInteger } from "./argument.ts";
 import type { Steps } from "./context.ts";
 import { sizeOf } from "./long_reply.ts";
 import type { NamedItems } from "./named_items.ts";
 
-/** The bound of a count in Redis, which has 64 bits. */
-const COUNT_MAX = 2 ** 63;
+/** The greatest count in Redis, which has 64 bits. */
+const COUNT_MAX = 2n ** 63n - 1n;
 /**
  * The factor by which items must outnumber the wanted ones to be chosen one by one, which takes many steps for each.
  */
@@ -43,19 +45,26 @@ const EXPECTED_SIZE_FACTOR = 2;
 const CHOICES_PER_ITEM = 10;
 
 /**
- * Checks a count against Redis's bounds.
+ * Returns the count in argument `index`, rounded beyond 53 bits: negative if items may be repeated.
  *
- * @param isPaired whether each item is two values of the reply
- * @throws {ReplyError} when it is outside of them
+ * @throws {ReplyError} when it is not an integer between Redis's bounds
  */
-export function checkChoiceCount(count: number, isPaired: boolean): void {
-  if (count < -(COUNT_MAX - 1) || (count === -COUNT_MAX && !isPaired)) {
-    throw new ReplyError(
-      "ERR",
-      "value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-    );
+export function choiceCount(request: Request, index: number): number {
+  const count = exactInteger(request, index);
+  if (count < -COUNT_MAX) {
+    throw new ReplyError("ERR", `value is out of range, value must between -${COUNT_MAX} and ${COUNT_MAX}`);
   }
-  if (isPaired && Math.abs(count) > COUNT_MAX / 2) throw new ReplyError("ERR", "value is out of range");
+  return Number(count);
+}
+
+/**
+ * Checks the count in argument `index` when each item is two values of the reply.
+ *
+ * @throws {ReplyError} when the reply could have more values than Redis can count
+ */
+export function checkPairsCount(request: Request, index: number): void {
+  const count = exactInteger(request, index);
+  if (count < -COUNT_MAX / 2n || count > COUNT_MAX / 2n) throw new ReplyError("ERR", "value is out of range");
 }
 
 /** The choice of several items by one command. */

@@ -13,10 +13,10 @@ import { PackedQueue } from "../memory/packed_queue.ts";
 import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { countArgument, findTyped, roundedInteger, syntaxError } from "./argument.ts";
+import { countArgument, findTyped, syntaxError } from "./argument.ts";
 import type { CommandContext, Steps } from "./context.ts";
 import { MemberItems } from "./named_items.ts";
-import { checkChoiceCount, RandomChoice } from "./random_choice.ts";
+import { choiceCount, RandomChoice } from "./random_choice.ts";
 import { replyMember } from "./set_member.ts";
 import { replyMembers } from "./set_members.ts";
 
@@ -24,8 +24,7 @@ import { replyMembers } from "./set_members.ts";
 export function srandmember(context: CommandContext, request: Request, reply: Reply): void | Steps {
   if (request.count > 3) throw syntaxError();
   const isOne = request.count === 2;
-  const count = isOne ? 1 : roundedInteger(request, 2);
-  checkChoiceCount(count, false);
+  const count = isOne ? 1 : choiceCount(request, 2);
   const { store } = context;
   const entry = findTyped(context, request, 1, EntryType.Set);
   if (isOne) {

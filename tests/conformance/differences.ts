@@ -35,8 +35,6 @@ const ONE_DATABASE =
   "error would write to the wrong database.";
 const ONE_DATABASE_TEXT =
   "there is one database, 0; the connection is closed, so that nothing is written to the wrong database";
-const ROUNDED_COUNTS =
-  "inmem rounds counts to 53 bits, so next to a limit of 64 bits it may accept what redis-server refuses, or refuse it.";
 const TEXT_OF_ERRORS =
   "Errors of inmem are lines of valid UTF-8, so that every client can show them. redis-server cuts them at a zero byte.";
 const NO_HTTP = "Both servers close the connection of a browser, and inmem first says why.";
@@ -97,19 +95,6 @@ export const DIFFERENCES: readonly Difference[] = [
     inmem: "$-1\\r\\n",
     inmem3: "_\\r\\n",
     reason: "The list has no element of that rank. In redis-server the rank overflows.",
-  },
-  {
-    scenario: "counts next to the bounds of 64 bits",
-    step: "hrandfield h -9223372036854775808 withvalues",
-    inmem: "-ERR value is out of range\\r\\n",
-    reason: ROUNDED_COUNTS,
-  },
-  {
-    scenario: "counts next to the bounds of 64 bits",
-    step: "hrandfield h 4611686018427387904 withvalues",
-    inmem: "*2\\r\\n$1\\r\\na\\r\\n$1\\r\\n1\\r\\n",
-    inmem3: "*1\\r\\n*2\\r\\n$1\\r\\na\\r\\n$1\\r\\n1\\r\\n",
-    reason: ROUNDED_COUNTS,
   },
   {
     scenario: "idle times",

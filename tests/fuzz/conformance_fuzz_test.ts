@@ -39,6 +39,11 @@ const NUMBERS =
   ("0 1 -1 2 -2 3 100 -100 9223372036854775807 -9223372036854775807 9223372036854775808 -9223372036854775809 " +
     "2147483648 -2147483648 4294967296 9007199254740993 abc 1.5 1e3 +1 -0 01 0x10 NaN inf -inf 99999999999999999999999 --1 -")
     .split(" ").concat("", "  ", " 1", "1 ", "1\n");
+/** The numbers without those for which redis-server would reply without an end. */
+const COUNTS = NUMBERS.concat("-9223372036854775808", "4611686018427387904", "-4611686018427387904")
+  .filter((number) => number.length < 8 || !/^-[0-9]+$/.test(number) || BigInt(number) < -(2n ** 63n) + 1n);
+/** The numbers without those with which `spop` takes some members, so that the rest would be random. */
+const ALL_OR_NONE = NUMBERS.filter((number) => !/^[1-3]$/.test(number));
 const FLOATS = [
   ...NUMBERS,
   ..."0.1 -0.1 3.0e3 1e400 1e-400 0x1p3 infinity 1e17 0.30000000000000004 5e-324 .5 5. . 1_0".split(" "),
@@ -55,8 +60,8 @@ const TIMEOUTS = ["0.01", "-1", "abc", "", "1e-3", "nan", "-inf", "0x.01", "1e40
 /**
  * The forms of the commands. Each word is a literal or one of these:
  *
- * - `K` is a key, `N` a number, `R` a number with a fraction, `V` a value, `F` a field, `T` a time, `W` a timeout, `~`
- *   an empty word.
+ * - `K` is a key, `N` a number, `C` one that no reply is too large for, `A` one with which `spop` takes all members or
+ *   none, `R` a number with a fraction, `V` a value, `F` a field, `T` a time, `W` a timeout, `~` an empty word.
  * - `a|b` is one of both.
  * - `…` repeats the previous part.
  * - Brackets contain options, of which some are taken in any order.
@@ -73,8 +78,8 @@ lmove K K left|RIGHT|up left|right|~; rpoplpush K K; blpop K W; blpop K K W; brp
 blmove K K left|RIGHT|up left|right W
 hset K F V …; hmset K F V …; hsetnx K F V; hget K F; hmget K F …; hdel K F …; hgetall K; hlen K; hexists K F; hstrlen K F
 hkeys K; hvals K; hincrby K F N; hincrbyfloat K F R; hscan K 0|~|-1|abc|00 [match *|f*|[|?] [count 100|0|-1|abc] [match] [foo]
-sadd K V …; srem K V …; smembers K; sismember K V; smismember K V …; scard K; smove K K V; spop K N; srandmember K N
-sscan K 0|~|-1|abc|00 [match *|1*|[|?] [count 100|0|-1|abc] [match] [foo]; sinter K …; sunion K …; sdiff K …
+sadd K V …; srem K V …; smembers K; sismember K V; smismember K V …; scard K; smove K K V; spop K A; srandmember K C
+sscan K 0|~|abc|00 [match *|1*|[|?] [count 100|0|-1|abc] [match] [foo]; sinter K …; sunion K …; sdiff K …
 sinterstore K K …; sunionstore K K …; sdiffstore K K …; sintercard 1 K; sintercard 2 K K [limit N]; sintercard N K K [limit N] [foo]
 del K …; unlink K …; exists K …; touch K …; rename K K; renamenx K K; type K; pttl K; pexpiretime K; persist K
 copy K K [replace] [db 0|1|-1|abc|~] [db] [foo]
@@ -104,6 +109,10 @@ function makeCommand(random: Random): string[] {
         return one(KEYS);
       case "N":
         return one(NUMBERS);
+      case "C":
+        return one(COUNTS);
+      case "A":
+        return one(ALL_OR_NONE);
       case "R":
         return one(FLOATS);
       case "V":
@@ -143,7 +152,8 @@ function makeCommand(random: Random): string[] {
   // Blocking commands keep their last argument, which limits the wait.
   const waits = /^b/.test(name!);
   const change = random.below(20);
-  if (change === 0) words = words.slice(0, random.below(words.length + 1));
+  // Without a count, `spop` takes one member.
+  if (change === 0 && name !== "spop") words = words.slice(0, random.below(words.length + 1));
   else if (change === 1) words.push(waits ? "abc" : one(VALUES));
   else if (change === 2 && !waits && words.length > 1 && !/^(config|client)$/.test(name!)) words.reverse();
   const spelled = random.below(3) === 0 ? name!.toUpperCase() : name!;

@@ -216,6 +216,15 @@ export const HASHES: Group = group("hashes", {
     hrandfield h withvalues
     hrandfield h 9223372036854775807
     hrandfield h -9223372036854775808
+    hrandfield h -9223372036854775808 foo
+    hrandfield h -9223372036854775808 withvalues
+    hrandfield h -9223372036854775807 withvalues
+    hrandfield h -9223372036854775807 foo
+    hrandfield h -4611686018427387904 withvalues
+    hrandfield h 4611686018427387904 withvalues
+    hrandfield h 4611686018427387903 withvalues
+    hrandfield absent -9223372036854775807
+    hrandfield absent -4611686018427387903 withvalues
     hrandfield h 5000000000000000000 withvalues
     hrandfield h -5000000000000000000 withvalues
     hrandfield h 9223372036854775808
@@ -223,6 +232,8 @@ export const HASHES: Group = group("hashes", {
     set s v
     hrandfield s
     hrandfield s 1
+    hrandfield s -9223372036854775807
+    hrandfield s -4611686018427387903 withvalues
     hrandfield s abc
   `,
   "counts next to the bounds of 64 bits": transcript`

@@ -247,6 +247,8 @@ export const SETS: Group = group("sets", {
     set s v
     srandmember s
     srandmember s 1
+    srandmember s -9223372036854775807
+    srandmember n -9223372036854775807
     srandmember s 0
     srandmember s abc
   `,
