@@ -403,7 +403,7 @@ export class Hashes implements ValueType {
 
   /** Captures a packed hash whole. */
   capture(entry: number, writer: EffectWriter): boolean {
-    if (kindOf(this.#words[entry * 2 + 3]!) === KIND_HASH) {
+    if (this.isLarge(entry)) {
       this.#entries.cursor.beginHash(entry);
       return false;
     }

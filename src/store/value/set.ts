@@ -93,7 +93,7 @@ export class Sets implements ValueType {
    * for another small one, and `hashtable` for a large one.
    */
   encoding(entry: number): "intset" | "listpack" | "hashtable" {
-    if (kindOf(this.#words[entry * 2 + 3]!) === KIND_SET) return "hashtable";
+    if (this.isLarge(entry)) return "hashtable";
     for (let more = this.first(entry); more; more = this.next()) {
       if (!isPackedInteger(this.#bytes, this.#at)) return "listpack";
     }
