@@ -27,7 +27,9 @@ import {
   SERVER_REPORT_INTERVAL_MS,
   SERVER_REPORTS_MAX_COUNT,
 } from "../limits.ts";
+import type { Overview } from "../metrics/overview.ts";
 import { formatInfo } from "../role/info_text.ts";
+import { roleOverview } from "../role/role_overview.ts";
 import { openServing, ServingRole, type ServingSettings, type ServingSockets } from "../role/serving_role.ts";
 import { FlushQueue } from "../route/flush_queue.ts";
 import { readMembers, watchMembers } from "../route/members.ts";
@@ -50,6 +52,7 @@ import { WriteCoalescer } from "./client/write_coalescer.ts";
 import { proxyConfiguration } from "./configuration.ts";
 import { Connections } from "./connections.ts";
 import { PROXY_SECTIONS } from "./info.ts";
+import { proxyOverview } from "./overview.ts";
 import { ChannelHub } from "./routing/channel_hub.ts";
 import { LocalCommands } from "./routing/local_commands.ts";
 import { Router } from "./routing/router.ts";
@@ -256,6 +259,12 @@ export class Proxy extends ServingRole<Session> implements SessionHost {
     // A client that asks for this section by name is likely to ask again. By then the servers have replied.
     if (sections.includes("cluster")) this.#serverStats.refresh(this.#cluster.pools);
     return text;
+  }
+
+  /** Returns the present state of the proxy, with the last known values of its servers. */
+  overview(): Overview {
+    const role = roleOverview({ ...this.roleFacts(), authorityExpiresMs: this.#backend.authorityExpiresMs });
+    return proxyOverview(role, this.#cluster, this.#serverStats);
   }
 
   override resetStatistics(): void {

@@ -20,10 +20,11 @@ export type InfoSections<Facts> = Readonly<Record<string, (facts: Facts) => Info
 
 /** The facts that every role reports. */
 export interface RoleFacts {
-  readonly role: string;
+  readonly role: "server" | "proxy";
   /** The random id of this run, new with each start. */
   readonly runId: string;
-  readonly port: number;
+  /** The address listened on. */
+  readonly address: Deno.NetAddr;
   readonly uptimeMs: number;
   /**
    * The clients being served, and the connections since the start: all, those refused as too many, those whose
@@ -81,7 +82,7 @@ export function formatInfo<Facts>(sections: InfoSections<Facts>, facts: Facts, w
 
 /** Returns the section `server`. */
 export function serverLines(
-  { role, runId, port, uptimeMs, certificateExpiresMs, authorityExpiresMs }: RoleFacts,
+  { role, runId, address, uptimeMs, certificateExpiresMs, authorityExpiresMs }: RoleFacts,
 ): InfoLines {
   return {
     inmem_version: VERSION,
@@ -91,7 +92,7 @@ export function serverLines(
     os: `${Deno.build.os} ${Deno.build.arch}`,
     process_id: Deno.pid,
     run_id: runId,
-    tcp_port: port,
+    tcp_port: address.port,
     uptime_in_seconds: Math.floor(uptimeMs / 1000),
     ...expiryLines("tls_certificate", certificateExpiresMs),
     ...expiryLines("tls_authority", authorityExpiresMs),

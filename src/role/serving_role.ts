@@ -95,7 +95,7 @@ export abstract class ServingRole<S extends ClientSession> {
   /** Bounds what is read of clients that wait. */
   readonly readAhead: ReadAhead = new ReadAhead();
   protected readonly logger: Logger;
-  readonly #name: string;
+  readonly #name: "server" | "proxy";
   protected readonly runId: string = makeRunId();
   readonly #failedLogins: FailedLogins;
   readonly #adminCommands: AdminCommands;
@@ -204,7 +204,7 @@ export abstract class ServingRole<S extends ClientSession> {
       role: this.#name,
       runId: this.runId,
       certificateExpiresMs: this.#certificateExpiresMs,
-      port: this.address.port,
+      address: this.address,
       uptimeMs: performance.now() - this.#startedMs,
       clients: this.#clients,
       maxClients: this.#maxClients,

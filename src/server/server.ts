@@ -22,15 +22,18 @@ import {
 } from "../limits.ts";
 import type { AppendLog, FsyncPolicy } from "../log/append_log.ts";
 import type { Files } from "../log/files.ts";
+import type { Overview } from "../metrics/overview.ts";
 import { HugePages } from "../role/huge_pages.ts";
 import { formatInfo } from "../role/info_text.ts";
 import { defaultClientMemoryLimit } from "../role/memory_limit.ts";
+import { roleOverview } from "../role/role_overview.ts";
 import { openServing, ServingRole, type ServingSettings, type ServingSockets } from "../role/serving_role.ts";
 import { runFor } from "../run_for.ts";
 import { Store } from "../store/store.ts";
 import { serverConfiguration } from "./configuration.ts";
 import { SERVER_SECTIONS } from "./info.ts";
 import type { Loaded } from "./loading.ts";
+import { serverOverview } from "./overview.ts";
 import { Persistence } from "./persistence.ts";
 import { Session } from "./session.ts";
 import type { SessionHost } from "./session.ts";
@@ -162,6 +165,11 @@ export class Server extends ServingRole<Session> implements SessionHost {
       persistence: this.#persistence.status,
     };
     return formatInfo(SERVER_SECTIONS, facts, sections);
+  }
+
+  /** Returns the present state of the server. */
+  overview(): Overview {
+    return serverOverview(roleOverview(this.roleFacts()), this.store, this.#persistence.status);
   }
 
   async save(path?: string): Promise<void> {

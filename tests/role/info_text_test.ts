@@ -21,7 +21,7 @@ const ALL = "# First\r\ncount:3\r\nword:x\r\n\r\n# Second\r\n\r\n# Third\r\nrati
 const FACTS: RoleFacts = {
   role: "server",
   runId: "0123456789abcdef0123456789abcdef01234567",
-  port: 9443,
+  address: { transport: "tcp", hostname: "127.0.0.1", port: 9443 },
   uptimeMs: 61_999,
   clients: { count: 1, accepted: 7, rejected: 2, handshakeFailures: 3, lost: 4 },
   maxClients: 100,

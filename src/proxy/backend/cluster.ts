@@ -121,6 +121,16 @@ export class Cluster {
     return count;
   }
 
+  /** Returns the number of slots that each server owns for another one, in the order of {@linkcode pools}. */
+  countLent(): Uint32Array {
+    const counts = new Uint32Array(this.pools.length);
+    for (let slot = 0; slot < this.owners.length; slot++) {
+      const owner = this.owners[slot]!;
+      if (owner !== this.home[slot]) counts[owner]!++;
+    }
+    return counts;
+  }
+
   /** Returns the server that owns the key `bytes[start, start + length)`. */
   ownerOf(bytes: Uint8Array, start: number, length: number): Pool {
     return this.pools[this.owners[slotOf(bytes, start, length)]!]!;

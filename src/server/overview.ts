@@ -1,0 +1,32 @@
+/**
+ * The state of a server at one moment, which has one entry about a server: itself.
+ *
+ * @module
+ */
+
+import { SLOTS_COUNT } from "../limits.ts";
+import type { Overview, ServerOverview } from "../metrics/overview.ts";
+import type { RoleOverview } from "../role/role_overview.ts";
+import type { Store } from "../store/store.ts";
+import type { PersistenceStatus } from "./persistence.ts";
+
+/** Returns the overview of a server from its parts. */
+export function serverOverview(role: RoleOverview, store: Store, persistence: PersistenceStatus): Overview {
+  const { usedBytes, limitBytes, keys, evictedKeys, expiredKeys } = store.statistics;
+  const data = { keys, usedBytes, limitBytes, evictedKeys, expiredKeys };
+  const itself: ServerOverview = {
+    address: role.address,
+    state: "up",
+    slots: SLOTS_COUNT,
+    slotsLent: 0,
+    ...data,
+    evicts: store.room.evicts,
+    clients: role.clients,
+    maxClients: role.maxClients,
+    ...persistence.refusal !== "" && { writesRefused: persistence.refusal },
+    ...persistence.lastError !== "" && { lastSaveFailed: persistence.lastError },
+    ...role.certificateExpiresInDays !== undefined && { certificateExpiresInDays: role.certificateExpiresInDays },
+    ageMs: 0,
+  };
+  return { ...role, ...data, slotsUnderWay: 0, servers: [itself], problems: [] };
+}
