@@ -22,6 +22,12 @@ export interface Socket {
   readonly remoteAddr: Deno.NetAddr;
 }
 
+/** A socket whose peer a session serves. Besides Deno's, `memory_socket.ts` has one. */
+export interface ServedSocket extends Socket {
+  /** Ends this side of the connection in order: the peer reads `null` after the last byte. */
+  closeWrite(): Promise<void>;
+}
+
 /**
  * Writes all of `bytes`, since one write may take only a part.
  *

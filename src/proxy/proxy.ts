@@ -28,6 +28,7 @@ import {
   SERVER_REPORTS_MAX_COUNT,
 } from "../limits.ts";
 import type { Overview } from "../metrics/overview.ts";
+import type { ServedSocket } from "../net/socket.ts";
 import { formatInfo } from "../role/info_text.ts";
 import { roleOverview } from "../role/role_overview.ts";
 import { openServing, ServingRole, type ServingSettings, type ServingSockets } from "../role/serving_role.ts";
@@ -220,8 +221,8 @@ export class Proxy extends ServingRole<Session> implements SessionHost {
     return count;
   }
 
-  protected override openSession(socket: Deno.TcpConn | Deno.TlsConn): Session {
-    return new Session(socket, this);
+  protected override openSession(socket: ServedSocket, isTrusted?: boolean): Session {
+    return new Session(socket, this, isTrusted);
   }
 
   get ownership(): unknown {

@@ -23,6 +23,7 @@
 import { ProtocolError, ReplyError } from "../errors.ts";
 import { BATCH_CLOCK_BYTES, BATCH_CLOCK_COUNT, WRITE_TIMEOUT_MS } from "../limits.ts";
 import type { ClientSession } from "../net/clients.ts";
+import type { ServedSocket } from "../net/socket.ts";
 import { FOREIGN_PROTOCOL_LINE, Taken } from "../role/request_reader.ts";
 import { isDisconnection } from "../net/socket_errors.ts";
 import { ClientLink, type LinkHost } from "./client/client_link.ts";
@@ -44,10 +45,13 @@ export class Session implements ClientSession {
   readonly #host: SessionHost;
   readonly #link: ClientLink;
 
-  /** @param socket a connection after its handshake, which the session owns */
-  constructor(socket: Deno.TcpConn | Deno.TlsConn, host: SessionHost) {
+  /**
+   * @param socket a connection after its handshake, which the session owns
+   * @param isTrusted whether the client may run commands without a password, because it is this process itself
+   */
+  constructor(socket: ServedSocket, host: SessionHost, isTrusted = false) {
     this.#host = host;
-    this.#link = new ClientLink(socket, host);
+    this.#link = new ClientLink(socket, host, isTrusted);
   }
 
   /** Serves the connection until it ends, and closes it. Never rejects because of what the peer does. */

@@ -30,6 +30,7 @@ import { Connection, protocolOf, type ReadTurns } from "../net/connection.ts";
 import { type Overdue, PeerDeadlines } from "../net/peer_deadlines.ts";
 import { Peer, type PeerEnds } from "../net/peer_ends.ts";
 import type { ReadAhead } from "../net/read_ahead.ts";
+import type { Socket } from "../net/socket.ts";
 
 /** The reply to a client whose first byte belongs to no protocol. */
 export const FOREIGN_PROTOCOL_LINE: Uint8Array<ArrayBuffer> = encodeText(
@@ -104,7 +105,7 @@ export class RequestReader {
    * @param client is charged for what is read
    */
   constructor(
-    socket: Deno.TcpConn | Deno.TlsConn,
+    socket: Socket,
     client: Sender,
     share: ReadersShare,
     owner: ReaderOwner,

@@ -20,8 +20,10 @@ import { FreedMemory } from "../memory/freed_memory.ts";
 import { Clients, type ClientSession } from "../net/clients.ts";
 import { InputRound } from "../net/input_round.ts";
 import { listen, type Listener } from "../net/listener.ts";
+import { memorySockets } from "../net/memory_socket.ts";
 import { openPeerEnds, type PeerEnds } from "../net/peer_ends.ts";
 import { ReadAhead } from "../net/read_ahead.ts";
+import type { ServedSocket, Socket } from "../net/socket.ts";
 import { FAILED_LOGINS_MAX_COUNT } from "../limits.ts";
 import { type AdminClient, AdminCommands } from "./admin_commands.ts";
 import { expiryOf } from "./certificate_files.ts";
@@ -103,6 +105,8 @@ export abstract class ServingRole<S extends ClientSession> {
   readonly #listener: Listener;
   readonly #input: InputRound | undefined;
   readonly #clients: Clients<S>;
+  /** The sessions of connections within this process, each with the promise of its end. */
+  readonly #internal = new Map<S, Promise<void>>();
   readonly #maxClients: number;
   readonly #startedMs = performance.now();
   #password: Password | undefined;
@@ -151,8 +155,27 @@ export abstract class ServingRole<S extends ClientSession> {
     });
   }
 
-  /** Makes the session of a connection after its handshake; the session owns the connection. */
-  protected abstract openSession(socket: Deno.TcpConn | Deno.TlsConn): S;
+  /**
+   * Makes the session of a connection after its handshake; the session owns the connection.
+   *
+   * @param isTrusted whether the client needs no password
+   */
+  protected abstract openSession(socket: ServedSocket, isTrusted?: boolean): S;
+
+  /**
+   * Opens a connection within this process, which a session of this role serves like any other. It needs no password,
+   * and does not count as a client. The caller closes it; the end of the role ends it in order.
+   *
+   * @throws {Deno.errors.ConnectionRefused} when the role stops
+   */
+  openInternal(): Socket {
+    if (this.isStopping) throw new Deno.errors.ConnectionRefused(`the ${this.#name} is stopping`);
+    const [client, served] = memorySockets();
+    const session = this.openSession(served, true);
+    const ended = session.run().finally(() => this.#internal.delete(session));
+    this.#internal.set(session, ended);
+    return client;
+  }
 
   /** Ends what the role has beside its clients, and calls {@linkcode endServing}. */
   protected abstract end(): Promise<void>;
@@ -254,7 +277,8 @@ export abstract class ServingRole<S extends ClientSession> {
    * @param onceGone is awaited when no client is connected any more
    */
   protected async endServing(onceGone?: () => Promise<void>): Promise<void> {
-    await this.#clients.stop();
+    for (const session of this.#internal.keys()) session.stop();
+    await Promise.all([this.#clients.stop(), ...this.#internal.values()]);
     await onceGone?.();
     await this.slices.rest();
     this.peerEnds?.[Symbol.dispose]();

@@ -23,6 +23,7 @@ import {
 import type { AppendLog, FsyncPolicy } from "../log/append_log.ts";
 import type { Files } from "../log/files.ts";
 import type { Overview } from "../metrics/overview.ts";
+import type { ServedSocket } from "../net/socket.ts";
 import { HugePages } from "../role/huge_pages.ts";
 import { formatInfo } from "../role/info_text.ts";
 import { defaultClientMemoryLimit } from "../role/memory_limit.ts";
@@ -148,8 +149,8 @@ export class Server extends ServingRole<Session> implements SessionHost {
     }
   }
 
-  protected override openSession(socket: Deno.TcpConn | Deno.TlsConn): Session {
-    return new Session(socket, this);
+  protected override openSession(socket: ServedSocket, isTrusted?: boolean): Session {
+    return new Session(socket, this, isTrusted);
   }
 
   /** The data that the start has loaded from disk; `undefined` when there was nothing. */

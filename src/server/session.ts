@@ -52,6 +52,7 @@ import type { AppendLog } from "../log/append_log.ts";
 import { type ClientMemory, Held } from "../memory/client_memory.ts";
 import { freeDescriptor } from "../net/abort.ts";
 import type { Connection } from "../net/connection.ts";
+import type { ServedSocket } from "../net/socket.ts";
 import {
   FOREIGN_PROTOCOL_LINE,
   type ReaderOwner,
@@ -133,7 +134,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner, 
   readonly role: SessionHost;
   readonly log: AppendLog | undefined;
   untilClock = 0;
-  readonly #socket: Deno.TcpConn | Deno.TlsConn;
+  readonly #socket: ServedSocket;
   readonly #reader: RequestReader;
   readonly #connection: Connection;
   /** The value of `log.writes` before the requests ran whose replies are written next. */
@@ -151,8 +152,11 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner, 
   /** Bytes of replies written since the batch began, or since others had a turn. */
   #burst = 0;
 
-  /** @param socket after its handshake; the session owns it */
-  constructor(socket: Deno.TcpConn | Deno.TlsConn, host: SessionHost) {
+  /**
+   * @param socket after its handshake; the session owns it
+   * @param isTrusted whether the client may run commands without a password, because it is this process itself
+   */
+  constructor(socket: ServedSocket, host: SessionHost, isTrusted = false) {
     this.#socket = socket;
     this.role = host;
     this.store = host.store;
@@ -161,7 +165,8 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner, 
     this.log = host.log;
     const [address, localAddress] = [formatAddress(socket.remoteAddr), formatAddress(socket.localAddr)];
     const { shared, passwordRequired, clientMemory } = host;
-    this.client = new ClientState(shared.nextId(), address, localAddress, this, !passwordRequired, clientMemory);
+    const isAuthenticated = isTrusted || !passwordRequired;
+    this.client = new ClientState(shared.nextId(), address, localAddress, this, isAuthenticated, clientMemory);
     this.#reader = new RequestReader(socket, this.client, host, this);
     this.#connection = this.#reader.connection;
   }

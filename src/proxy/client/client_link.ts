@@ -33,6 +33,7 @@ import { MESSAGES_KEPT_MAX_BYTES, MESSAGES_MAX_BYTES } from "../../limits.ts";
 import { type ClientMemory, Held } from "../../memory/client_memory.ts";
 import { freeBuffer } from "../../memory/freed_memory.ts";
 import { abort } from "../../net/abort.ts";
+import type { ServedSocket } from "../../net/socket.ts";
 import { type ReaderOwner, type ReadersShare, RequestReader } from "../../role/request_reader.ts";
 import type { DeliveryQueue } from "../../role/delivery_queue.ts";
 import type { Disconnections } from "../../role/disconnections.ts";
@@ -167,21 +168,25 @@ export class ClientLink implements ConnectionContext, ClientConnection, OutboxOw
   /** Resolves when the connection has ended in order; `undefined` before {@linkcode stop}. */
   stopped: Promise<void> | undefined;
   readonly #host: LinkHost;
-  readonly #socket: Deno.TcpConn | Deno.TlsConn;
+  readonly #socket: ServedSocket;
   /** Messages that are kept while none may be sent; `undefined` while they may. */
   #heldMessages: HeldMessages | undefined;
   #wait: AbandonableWait | undefined;
   /** Resolves when every reply is written. */
   #whenDrained: PromiseWithResolvers<void> | undefined;
 
-  /** @param socket after its handshake; the link owns it */
-  constructor(socket: Deno.TcpConn | Deno.TlsConn, host: LinkHost) {
+  /**
+   * @param socket after its handshake; the link owns it
+   * @param isTrusted whether the client may run commands without a password, because it is this process itself
+   */
+  constructor(socket: ServedSocket, host: LinkHost, isTrusted = false) {
     this.#socket = socket;
     this.#host = host;
     this.role = host;
     const [address, localAddress] = [formatAddress(socket.remoteAddr), formatAddress(socket.localAddr)];
     const { connections, passwordRequired, clientMemory } = host;
-    this.client = new ClientState(connections.nextId(), address, localAddress, this, !passwordRequired, clientMemory);
+    const isAuthenticated = isTrusted || !passwordRequired;
+    this.client = new ClientState(connections.nextId(), address, localAddress, this, isAuthenticated, clientMemory);
     const { account } = this.client;
     this.dialect = host.dialects[0];
     this.reader = new RequestReader(socket, this.client, host, this);
