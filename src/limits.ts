@@ -908,3 +908,16 @@ export const AUTHORITIES_WATCHED_MAX_COUNT = 16;
 export const RSA_KEY_MIN_BITS = 2_048;
 /** The most passwords that are valid at a time: the old and the new one during a change. */
 export const PASSWORDS_MAX_COUNT = 2;
+
+// Observation of keys.
+
+/** The number of keys that the sketch of hot keys holds. A key with 1 % of the requests has its place in it. */
+export const HOT_KEYS_COUNT = 128;
+/** The time after which a use of a key counts e times less. Ten seconds of a burst are then two thirds of its rate. */
+export const HOT_KEYS_WINDOW_MS = 10_000;
+/** A key is reported as hot from this number of measured uses on, so that a single one does not stand for hundreds. */
+export const HOT_KEYS_SAMPLES_MIN_COUNT = 4;
+/** The number of keys that the table of big keys holds for each measure: bytes, and elements. */
+export const BIG_KEYS_COUNT = 64;
+/** The most keys of one request that are counted or measured. Others of a longer request are passed over evenly. */
+export const OBSERVED_KEYS_MAX_COUNT = 16;
