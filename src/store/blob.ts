@@ -25,6 +25,8 @@ const WORD_NEXT = 0;
 const WORD_PREVIOUS = 1;
 const WORD_SIZE = 2;
 const WORD_KIND = 3;
+/** The number of pieces after which an estimate takes the others for similar. */
+const ESTIMATED_PIECES_COUNT = 8;
 const PIECE_META = metaOf(KIND_PIECE);
 
 /** Returns the size of the next piece, header included, for a value of which `rest` bytes are left. */
@@ -220,5 +222,18 @@ export class Blobs {
       bytes += this.#arena.sizeAt(piece);
     }
     return bytes;
+  }
+
+  /** Estimates the bytes that the pieces of a blob of `length` bytes take, without visiting all of a large one. */
+  estimateBytes(first: number, length: number): number {
+    let bytes = 0;
+    let content = 0;
+    let piece = first;
+    for (let pieces = 0; piece !== 0 && pieces < ESTIMATED_PIECES_COUNT; pieces++) {
+      bytes += this.#arena.sizeAt(piece);
+      content += this.#words[piece * 2 + WORD_SIZE]!;
+      piece = this.#words[piece * 2 + WORD_NEXT]!;
+    }
+    return piece === 0 ? bytes : Math.round(bytes / content * length);
   }
 }

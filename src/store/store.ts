@@ -185,6 +185,15 @@ export class Store extends Keyspace {
     return this.#blockBytes(entry, samples) + (1 + this.typeOf(entry).fieldsCount(entry)) * PLACE_BYTES;
   }
 
+  /**
+   * Estimates what {@linkcode entryBytes} returns. It takes a microsecond or a few, however large the value is. Values
+   * of one block are exact.
+   */
+  estimateBytes(entry: number): number {
+    const type = this.typeOf(entry);
+    return this.#arena.sizeAt(entry) + type.estimatePartsBytes(entry) + (1 + type.fieldsCount(entry)) * PLACE_BYTES;
+  }
+
   /** Returns the bytes of an entry's blocks. */
   #blockBytes(entry: number, samples: number): number {
     return this.#arena.sizeAt(entry) + this.typeOf(entry).partsBytes(entry, samples);

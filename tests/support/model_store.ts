@@ -392,6 +392,11 @@ export class ModelStore implements PublicStore {
     throw new AssertionError("a model has no arena");
   }
 
+  estimateBytes(): number {
+    // A model has no arena. Nothing depends on this number but the order of big keys.
+    return 1;
+  }
+
   isPacked(): boolean {
     throw new AssertionError("a model has no blocks");
   }

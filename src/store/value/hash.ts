@@ -37,6 +37,9 @@ import { afterPacked, findPackedField } from "./packed_fields.ts";
 import { RandomStream } from "../random_stream.ts";
 import { MISSING, type ValueType } from "./value_type.ts";
 
+/** The number of fields from which the bytes of a large hash are estimated. */
+const ESTIMATED_FIELDS_COUNT = 16;
+
 /** The hashes of one store. Every method that changes a hash returns the entry's reference from then on. */
 export class Hashes implements ValueType {
   /** Whether the last `set` created a field. */
@@ -381,6 +384,11 @@ export class Hashes implements ValueType {
   /** Returns the bytes that the fields of a hash take in the arena beyond its entry. */
   partsBytes(entry: number, samples: number): number {
     return this.isLarge(entry) ? this.#fields.partsBytes(entry, samples) : 0;
+  }
+
+  /** Estimates the bytes of the fields from a few of them. */
+  estimatePartsBytes(entry: number): number {
+    return this.partsBytes(entry, ESTIMATED_FIELDS_COUNT);
   }
 
   /** Returns the number of fields that have an entry. */

@@ -667,6 +667,11 @@ export class Lists implements ValueType {
     return measured === leaves ? bytes + leafBytes : bytes + Math.round(leafBytes / measured * leaves);
   }
 
+  /** Estimates the bytes of the leaves from some at both ends of the list. */
+  estimatePartsBytes(entry: number): number {
+    return kindOf(this.#words[entry * 2 + 3]!) === KIND_LIST ? this.#parts.estimateBytes(entry) : 0;
+  }
+
   /** Returns 0: leaves are found through directories. */
   fieldsCount(): number {
     return 0;

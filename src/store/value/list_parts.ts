@@ -45,6 +45,8 @@ export const DIRECTORY_META = metaOf(KIND_DIRECTORY);
  * they do not split again soon.
  */
 const LEAVES_JOINED_MAX_BYTES = LEAF_MAX_BYTES / 2;
+/** The number of leaves of a directory from which the bytes of a list are estimated. */
+const ESTIMATED_LEAVES_COUNT = 4;
 const DIRECTORIES_JOINED_MAX_LEAVES = DIRECTORY_LEAVES_MAX_COUNT / 2;
 
 /** The leaves and directories of one arena. */
@@ -411,6 +413,35 @@ export class ListParts {
     this.eachOutside(leaf, (at) => {
       if (outsidePiece(this.#bytes, at) === from) setOutsidePiece(this.#bytes, at, to);
     });
+  }
+
+  /**
+   * Estimates the bytes of all leaves and directories of a large list from some leaves of its first and its last
+   * directory.
+   */
+  estimateBytes(entry: number): number {
+    const words = this.#words;
+    const body = entry * 2 + bodyWord(words[entry * 2 + 3]!);
+    let bytes = 0;
+    let elements = 0;
+    for (const directory of [words[body]!, words[body + 1]!]) {
+      const items = this.items(directory);
+      const step = Math.max(1, Math.ceil(items / ESTIMATED_LEAVES_COUNT));
+      const perLeaf = this.#entries.arena.sizeAt(directory) / items;
+      for (let item = 0; item < items; item += step) {
+        bytes += this.#estimateLeaf(this.leaf(directory, item)) + perLeaf;
+        elements += this.count(directory, item);
+      }
+    }
+    return Math.round(bytes / elements * words[entry * 2 + 4]!);
+  }
+
+  #estimateLeaf(leaf: number): number {
+    let bytes = this.#entries.arena.sizeAt(leaf);
+    this.eachOutside(leaf, (at) => {
+      bytes += this.#entries.blobs.estimateBytes(outsidePiece(this.#bytes, at), packedLength(this.#bytes, at));
+    });
+    return bytes;
   }
 
   /** Visits the sizes of the blocks that a copy of a large list takes beyond its entry. */

@@ -41,6 +41,8 @@ import { bucketFor, endOfBucket } from "./set_buckets.ts";
 import { SetLeaves } from "./set_leaves.ts";
 import { MISSING, type ValueType } from "./value_type.ts";
 
+/** The number of buckets from which the bytes of a large set are estimated. */
+const ESTIMATED_BUCKETS_COUNT = 24;
 const HASHES_COUNT = 2 ** 32;
 /** The number of members after which a `scan` of a large set ends with the bucket that it is in. */
 const SCAN_MEMBERS_COUNT = 10;
@@ -423,6 +425,11 @@ export class Sets implements ValueType {
    */
   partsBytes(entry: number, samples: number): number {
     return this.isLarge(entry) ? this.#leaves.partsBytes(entry, samples) : 0;
+  }
+
+  /** Estimates the bytes of the leaves from a few of them. */
+  estimatePartsBytes(entry: number): number {
+    return this.partsBytes(entry, ESTIMATED_BUCKETS_COUNT);
   }
 
   /** Returns 0: members are in no table that sets share. */

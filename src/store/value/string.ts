@@ -252,6 +252,11 @@ export class Strings implements ValueType {
     return this.#entries.blobs.bytes(this.#entries.firstPiece(entry));
   }
 
+  /** Estimates the bytes of the value's blob. */
+  estimatePartsBytes(entry: number): number {
+    return this.#entries.blobs.estimateBytes(this.#entries.firstPiece(entry), this.length(entry));
+  }
+
   /** Returns 0: a string has no fields. */
   fieldsCount(): number {
     return 0;

@@ -60,6 +60,8 @@ export interface ValueType {
    * @param samples the number of parts that are measured, the others count as their average; 0: all
    */
   partsBytes(entry: number, samples: number): number;
+  /** Estimates what {@linkcode partsBytes} returns, in a time that does not grow with the value. */
+  estimatePartsBytes(entry: number): number;
   /** Returns the number of parts of a value that are found through the table of fields. */
   fieldsCount(entry: number): number;
   /** Visits the sizes of the blocks beyond the entry that a copy of the value takes. */
