@@ -378,6 +378,12 @@ export const TRAFFIC_WINDOW_MS = 10_000;
 export const TRAFFIC_MARKS_COUNT = 5;
 /** The length of the intervals in which requests to a backend are counted for its requests a second. */
 export const TRAFFIC_MARK_INTERVAL_MS = 1_000;
+/** The least time between two counts of which the requests and bytes a second of a role follow. */
+export const RATE_INTERVAL_MS = 400;
+/** The number of counts over which the requests and bytes a second of a role are measured. */
+export const RATE_MARKS_COUNT = 5;
+/** The number of codes of errors that are counted separately. Redis has as many. */
+export const ERROR_CODES_MAX_COUNT = 128;
 /** The age from which a server's statistics (its keys and memory) are requested again. */
 export const SERVER_STATS_FRESH_MS = 1_000;
 /** The age from which a server's statistics are not shown any more. */

@@ -30,7 +30,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   net: ["memory", "platform"],
   store: [],
   log: ["memory", "wire/native", "platform"],
-  route: ["memory"],
+  route: ["memory", "metrics"],
   // The parts that a role needs to start, and to serve clients.
   role: [
     "catalog",

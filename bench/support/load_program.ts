@@ -7,7 +7,7 @@
 import { messageOf } from "../../src/errors.ts";
 import { connect } from "../../src/net/connector.ts";
 import { type Socket, writeAll } from "../../src/net/socket.ts";
-import { Latencies } from "../../src/route/latencies.ts";
+import { Latencies } from "../../src/metrics/latencies.ts";
 import type { LoadJob, LoadReply, LoadResult, LoadRun, LoadTarget } from "./load_generator.ts";
 import { CHECKED_BYTES, type LoadCommand, LoadRequests } from "./load_requests.ts";
 import { readJsonLines } from "./peer.ts";

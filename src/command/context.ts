@@ -118,6 +118,8 @@ export type Run = (context: CommandContext, request: Request, reply: Reply) => v
  */
 export interface Command {
   readonly run: Run;
+  /** The position in the catalog. */
+  readonly position: number;
   readonly arity: number;
   readonly grows: boolean;
   readonly writes: boolean;

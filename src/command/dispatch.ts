@@ -37,7 +37,7 @@ import * as listMoveCommands from "./list_move.ts";
 import * as listSearchCommands from "./list_search.ts";
 import { memory, MEMORY_SUBCOMMANDS, object, OBJECT_SUBCOMMANDS } from "./object.ts";
 import * as renameCommands from "./rename.ts";
-import { refuse, runCommand } from "./run.ts";
+import { refuse } from "./run.ts";
 import * as serverCommands from "./server.ts";
 import * as setCommands from "./set.ts";
 import * as setAlgebraCommands from "./set_algebra.ts";
@@ -46,6 +46,7 @@ import * as setScanCommands from "./set_scan.ts";
 import * as stringCommands from "./string.ts";
 import * as stringFormCommands from "./string_forms.ts";
 import * as stringRangeCommands from "./string_range.ts";
+import { noteFailure, runCounted } from "./timed.ts";
 import * as transactionCommands from "./transaction.ts";
 
 export type { CommandContext, Run } from "./context.ts";
@@ -88,7 +89,7 @@ function joinCommands(): readonly Command[] {
     ...blockingCommands,
     ...transactionCommands,
   }));
-  const joined = COMMANDS.map((specification) => {
+  const joined = COMMANDS.map((specification, position) => {
     const run = runs.get(specification.name);
     assert(run !== undefined, `command "${specification.name}" has no code`);
     runs.delete(specification.name);
@@ -100,6 +101,7 @@ function joinCommands(): readonly Command[] {
     );
     return {
       run: specification.admin === undefined ? run : noted(run, specification),
+      position,
       arity,
       grows,
       writes,
@@ -131,16 +133,20 @@ function noted(run: Run, specification: CommandSpecification): Run {
  */
 export function execute(context: CommandContext, request: Request, reply: Reply): void | Promise<void> {
   reply.begin();
+  let command: Command | undefined;
   try {
-    const command = admit(context, request, reply);
+    command = admit(context, request, reply);
     if (command !== undefined) {
-      const pending = runCommand(context, command, request, reply);
-      if (pending !== undefined) return complete(pending, context, reply);
+      const pending = runCounted(context, command, request, reply);
+      if (pending !== undefined) return complete(pending, context, command, reply);
     }
   } catch (error) {
-    if (error instanceof DelayedReplyError && error.delayMs > 0) return complete(failLater(error), context, reply);
+    if (command === undefined) noteRejection(context, request);
+    else if (error instanceof DelayedReplyError && error.delayMs > 0) {
+      return complete(failLater(error), context, command, reply);
+    } else noteFailure(context, command, error);
     refuse(context, reply, error);
-    if (context.client.closing) return complete(Promise.resolve(), context, reply);
+    if (context.client.closing) return complete(Promise.resolve(), context, command, reply);
   }
   reply.end();
 }
@@ -159,6 +165,7 @@ function admit(context: CommandContext, request: Request, reply: Reply): Command
   // No argument is longer than all of them together, so this check suffices for nearly every request.
   if (request.size > KEY_SIZE_MAX_BYTES || request.count > ARGUMENTS_FEW_MAX_COUNT) {
     checkSizes(command.specification, request);
+    context.shared.instruments.commands.isolateNext(position);
   }
   return command;
 }
@@ -182,6 +189,12 @@ function runOrQueue(
   return isRun ? command : undefined;
 }
 
+/** Counts a request that was refused before its command could run. */
+function noteRejection({ shared }: CommandContext, request: Request): void {
+  const position = commandIndex.find(request.bytes, request.starts[0]!, request.lengths[0]!);
+  if (position !== -1) shared.instruments.commands.reject(position);
+}
+
 /** Rejects with `error` after its delay. */
 async function failLater(error: DelayedReplyError): Promise<never> {
   await new Promise((resolve) => setTimeout(resolve, error.delayMs));
@@ -189,10 +202,16 @@ async function failLater(error: DelayedReplyError): Promise<never> {
 }
 
 /** Waits for a command's promise, and completes its reply. */
-async function complete(pending: Promise<void>, context: CommandContext, reply: Reply): Promise<void> {
+async function complete(
+  pending: Promise<void>,
+  context: CommandContext,
+  command: Command | undefined,
+  reply: Reply,
+): Promise<void> {
   try {
     await pending;
   } catch (error) {
+    if (command !== undefined) noteFailure(context, command, error);
     refuse(context, reply, error);
   }
   reply.end();

@@ -30,11 +30,14 @@ import { runSteps } from "./long_command.ts";
  * Replies with the error that a command has thrown: a refusal with its own message, anything else as an internal error.
  */
 export function refuse(context: CommandContext, reply: Reply, error: unknown): void {
+  const { errors } = context.shared.instruments;
   if (error instanceof ReplyError || error instanceof StoreFullError) {
     reply.error(error.code as ReplyCode, error.message);
+    errors.note(error.code);
   } else {
     context.role.reportBug(error);
     reply.error("ERR", "internal error");
+    errors.note("ERR");
   }
 }
 

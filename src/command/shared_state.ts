@@ -4,9 +4,11 @@
  * @module
  */
 
+import { COMMANDS } from "../catalog/specification.ts";
 import { Channels } from "../connection/channels.ts";
 import type { ClientState } from "../connection/client_state.ts";
 import type { Configuration } from "../connection/configuration.ts";
+import { Instruments } from "../metrics/instruments.ts";
 import type { Store } from "../store/store.ts";
 import { Holds } from "./holds.ts";
 import { Waiters } from "./waiters.ts";
@@ -22,16 +24,25 @@ export class SharedState {
   /** The open connections, by id. */
   readonly clients: Map<number, ClientState> = new Map();
   readonly configuration: Configuration;
+  readonly instruments: Instruments;
+  /** The countdowns of {@linkcode instruments}, which each command reads. */
+  readonly untilTimed: Int32Array;
   /** Whether local clients may run `debug`. */
   enablesDebug = false;
   /** The reason why no command may write at present: the log cannot be written. */
   refusal: string | undefined;
   #ids = 0;
 
-  constructor(store: Store, configuration: Configuration = {}) {
+  constructor(
+    store: Store,
+    configuration: Configuration = {},
+    instruments: Instruments = new Instruments(COMMANDS.length, performance.now()),
+  ) {
     this.holds = new Holds(store);
     this.waiters = new Waiters(this.holds);
     this.configuration = configuration;
+    this.instruments = instruments;
+    this.untilTimed = instruments.commands.untilTimed;
   }
 
   /** Returns an id that no other connection has had. */

@@ -36,7 +36,8 @@ import { KeySet } from "./holds.ts";
 import { LogMark, LongTask, obstacle } from "./long_command.ts";
 import { eachKey } from "./long_reply.ts";
 import { RequestQueue } from "./queue.ts";
-import { refuse, refusedWrite, runCommand } from "./run.ts";
+import { refuse, refusedWrite } from "./run.ts";
+import { noteFailure, runCountedQueued } from "./timed.ts";
 
 /** `multi` begins to queue the client's commands. */
 export function multi({ client }: CommandContext, _request: Request, reply: Reply): void {
@@ -228,6 +229,8 @@ class Execution {
   #pushed: readonly string[] = [];
   /** The request that is running. Its steps borrow it while they pause. */
   readonly #request = spareRequests.pop() ?? new Request();
+  /** The command of that request. */
+  #command!: Command;
 
   constructor(context: CommandContext, transaction: Transaction, reply: Reply) {
     this.#context = context;
@@ -278,13 +281,19 @@ class Execution {
   };
 
   #runQueued(index: number): void {
+    this.#command = this.#transaction.load(index, this.#request);
     try {
       // A queued command never waits: it sees that a transaction is running.
-      runCommand(this.#context, this.#transaction.load(index, this.#request), this.#request, this.#reply);
+      runCountedQueued(this.#context, this.#command, this.#request, this.#reply);
     } catch (error) {
       this.#context.client.steps = undefined;
-      refuse(this.#context, this.#reply, error);
+      this.#refuse(error);
     }
+  }
+
+  #refuse(error: unknown): void {
+    noteFailure(this.#context, this.#command, error);
+    refuse(this.#context, this.#reply, error);
   }
 
   /** Runs a step of the command that has not ended. */
@@ -294,7 +303,7 @@ class Execution {
     try {
       isDone = steps.next().done === true;
     } catch (error) {
-      refuse(this.#context, this.#reply, error);
+      this.#refuse(error);
     } finally {
       if (isDone) {
         client.steps = undefined;

@@ -346,7 +346,7 @@ export class Proxy extends ServingRole<Session> implements SessionHost {
     this.#cluster.sweep();
     this.#remap?.sweep();
     this.#hub.sweep(this.#timeoutMs);
-    this.reportOthers();
+    this.tick();
   }
 }
 

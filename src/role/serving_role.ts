@@ -14,9 +14,11 @@
  * @module
  */
 
+import { COMMANDS } from "../catalog/specification.ts";
 import { stackOf } from "../errors.ts";
 import { ClientMemory } from "../memory/client_memory.ts";
 import { FreedMemory } from "../memory/freed_memory.ts";
+import { Instruments } from "../metrics/instruments.ts";
 import { Clients, type ClientSession } from "../net/clients.ts";
 import { InputRound } from "../net/input_round.ts";
 import { listen, type Listener } from "../net/listener.ts";
@@ -82,6 +84,8 @@ export async function openServing({ hostname, port, certificate }: ServingSettin
 export abstract class ServingRole<S extends ClientSession> {
   /** Requests taken, of all sessions, since the start or since the counts were set to zero. */
   commands = 0;
+  /** Observes the requests of all sessions. */
+  readonly instruments: Instruments = new Instruments(COMMANDS.length, performance.now());
   /** Whether clients have to authenticate. */
   readonly passwordRequired: boolean;
   /** Bounds the memory that all clients hold. */
@@ -241,6 +245,7 @@ export abstract class ServingRole<S extends ClientSession> {
   /** Sets the counts of `info stats` to zero. */
   resetStatistics(): void {
     this.commands = this.disconnections.count = this.#failedLogins.count = 0;
+    this.instruments.reset();
     this.#clients.resetStatistics();
     this.clientMemory.resetStatistics();
   }
@@ -250,8 +255,12 @@ export abstract class ServingRole<S extends ClientSession> {
     this.logger.error("A bug of inmem; please report it", { error: stackOf(error) });
   }
 
-  /** Logs the events that were held back because there were too many. A role calls it now and then. */
-  protected reportOthers(): void {
+  /**
+   * Updates what follows from the passing of time, and logs the events that were held back because there were too many.
+   * A role calls it several times a second.
+   */
+  protected tick(): void {
+    this.instruments.sweep(performance.now(), this.commands);
     this.disconnections.reportOthers();
     this.#failedLogins.reportOthers();
     this.#adminCommands.reportOthers();

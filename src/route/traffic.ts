@@ -11,7 +11,8 @@
  */
 
 import { TRAFFIC_MARK_INTERVAL_MS, TRAFFIC_MARKS_COUNT, TRAFFIC_WINDOW_MS } from "../limits.ts";
-import { Latencies } from "./latencies.ts";
+import { Latencies } from "../metrics/latencies.ts";
+import { Rate } from "../metrics/rate.ts";
 
 const TIMED_PER_SWEEP_COUNT = 16;
 
@@ -31,13 +32,9 @@ export class Traffic {
   untilTimed = 1;
   readonly #latencies: Latencies;
   readonly #preciseMs: () => number;
+  readonly #rate: Rate;
   #stride = 1;
-  /** The number of requests at some moments of the last seconds, as a ring. */
-  readonly #markCounts = new Float64Array(TRAFFIC_MARKS_COUNT);
-  readonly #markMs = new Float64Array(TRAFFIC_MARKS_COUNT);
-  #marks = 1;
   #lastCount = 0;
-  #lastMs: number;
 
   /**
    * @param nowMs the present, by the clock of {@linkcode sweep}
@@ -46,7 +43,7 @@ export class Traffic {
   constructor(nowMs: number, preciseMs: () => number) {
     this.#latencies = new Latencies(TRAFFIC_WINDOW_MS, nowMs);
     this.#preciseMs = preciseMs;
-    this.#markMs[0] = this.#lastMs = nowMs;
+    this.#rate = new Rate(nowMs, TRAFFIC_MARK_INTERVAL_MS, TRAFFIC_MARKS_COUNT);
   }
 
   /** Begins to time a request, until {@linkcode finish} or until its reply is not needed any more. */
@@ -73,19 +70,12 @@ export class Traffic {
     this.#stride = Math.floor((requests - this.#lastCount) / TIMED_PER_SWEEP_COUNT) | 1;
     this.untilTimed = Math.min(this.untilTimed, this.#stride);
     this.#lastCount = requests;
-    this.#lastMs = nowMs;
-    const newest = (this.#marks - 1) % TRAFFIC_MARKS_COUNT;
-    if (nowMs - this.#markMs[newest]! < TRAFFIC_MARK_INTERVAL_MS) return;
-    const place = this.#marks++ % TRAFFIC_MARKS_COUNT;
-    this.#markMs[place] = nowMs;
-    this.#markCounts[place] = requests;
+    this.#rate.update(nowMs, requests);
   }
 
   /** Requests a second, over the last seconds up to the last sweep. */
   get perSecond(): number {
-    const oldest = this.#marks < TRAFFIC_MARKS_COUNT ? 0 : this.#marks % TRAFFIC_MARKS_COUNT;
-    const durationMs = this.#lastMs - this.#markMs[oldest]!;
-    return durationMs > 0 ? (this.#lastCount - this.#markCounts[oldest]!) * 1000 / durationMs : 0;
+    return this.#rate.perSecond;
   }
 
   /** Returns a {@linkcode Latencies.quantile} of the requests that were timed in the last 10 to 20 s. */

@@ -137,6 +137,7 @@ export class Server extends ServingRole<Session> implements SessionHost {
     this.shared = new SharedState(
       store,
       serverConfiguration({ settings, store, port: this.address.port, clientMemory }),
+      this.instruments,
     );
     this.shared.enablesDebug = settings.enablesDebug ?? false;
     serveInTurns(this.shared.waiters, this);
@@ -236,7 +237,7 @@ export class Server extends ServingRole<Session> implements SessionHost {
     const isMore = (expires && runFor(EXPIRY_SLICE_MS, () => this.store.expireDue(RECLAIM_STEPS_COUNT))) ||
       runFor(FREEING_SLICE_MS, () => this.store.freeRemoved(RECLAIM_STEPS_COUNT));
     this.log?.flush();
-    this.reportOthers();
+    this.tick();
     this.#reclaimTimer = setTimeout(() => this.#reclaim(), isMore ? 0 : this.#reclaimDelayMs());
   }
 

@@ -572,6 +572,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner, 
   #fail(message: string): void {
     this.#reply.begin();
     this.#reply.error("ERR", message);
+    this.shared.instruments.errors.note("ERR");
     this.#reply.end();
   }
 

@@ -1,29 +1,21 @@
 /**
- * A histogram of a server's recent latencies in two windows.
+ * The latencies of the last seconds, in two windows.
  *
  * ```text
- * bucket    0          1          …   8         …   215           each 2^(1/8) times as wide as the one before
- * ms        0.001      0.00109        0.002         about 131 000
- *
  * windows   [ the previous one, complete | the present one, being filled ]      quantiles are of both
  * ```
- *
- * A quantile is the middle of a bucket, which is at most 5 % off. A duration outside the buckets counts in the first or
- * last one.
  *
  * @module
  */
 
-const BUCKETS_PER_DOUBLING = 8;
-const SHORTEST_MS = 0.001;
-const BUCKETS_COUNT = 27 * BUCKETS_PER_DOUBLING;
+import { Histogram } from "./histogram.ts";
 
-/** A histogram of latencies. It does not allocate after its construction. */
+/** A histogram of recent latencies. It does not allocate after its construction. */
 export class Latencies {
   readonly #windowMs: number;
   #sinceMs: number;
-  #present = new Uint32Array(BUCKETS_COUNT);
-  #before = new Uint32Array(BUCKETS_COUNT);
+  #present = new Histogram();
+  #before = new Histogram();
 
   /**
    * @param windowMs the length of a window; durations older than two windows are forgotten
@@ -36,8 +28,7 @@ export class Latencies {
 
   /** Counts a duration in ms `count` times. */
   add(durationMs: number, count = 1): void {
-    const bucket = Math.floor(Math.log2(Math.max(durationMs, SHORTEST_MS) / SHORTEST_MS) * BUCKETS_PER_DOUBLING);
-    this.#present[Math.min(bucket, BUCKETS_COUNT - 1)]! += count;
+    this.#present.add(durationMs, count);
   }
 
   /** Begins a new window when the present one is full. It is called more often than windows end. */
@@ -46,7 +37,14 @@ export class Latencies {
     this.#sinceMs = nowMs;
     const oldest = this.#before;
     this.#before = this.#present;
-    this.#present = oldest.fill(0);
+    this.#present = oldest;
+    oldest.clear();
+  }
+
+  /** Forgets all durations. */
+  clear(): void {
+    this.#present.clear();
+    this.#before.clear();
   }
 
   /**
@@ -64,15 +62,6 @@ export class Latencies {
    * ```
    */
   quantile(fraction: number): number | undefined {
-    let total = 0;
-    for (let i = 0; i < BUCKETS_COUNT; i++) total += this.#present[i]! + this.#before[i]!;
-    if (total === 0) return undefined;
-    let left = Math.max(1, Math.ceil(total * fraction));
-    let bucket = -1;
-    while (left > 0) {
-      bucket++;
-      left -= this.#present[bucket]! + this.#before[bucket]!;
-    }
-    return SHORTEST_MS * 2 ** ((bucket + 0.5) / BUCKETS_PER_DOUBLING);
+    return this.#present.quantile(fraction, this.#before);
   }
 }
