@@ -925,5 +925,9 @@ export const HOT_KEYS_WINDOW_MS = 10_000;
 export const HOT_KEYS_SAMPLES_MIN_COUNT = 4;
 /** The number of keys that the table of big keys holds for each measure: bytes, and elements. */
 export const BIG_KEYS_COUNT = 64;
+/** How often the sizes of the known big keys are looked up again. */
+export const BIG_KEYS_REFRESH_INTERVAL_MS = 2_000;
+/** The number of rows with which `hotkeys` and `bigkeys` reply unless the request says another one. */
+export const TOP_ROWS_DEFAULT_COUNT = 10;
 /** The most keys of one request that are counted or measured. Others of a longer request are passed over evenly. */
 export const OBSERVED_KEYS_MAX_COUNT = 16;

@@ -60,6 +60,7 @@ export {
 } from "./client/client.ts";
 export type {
   Argument,
+  BigKeyFacts,
   ClientKillOptions,
   ClientListOptions,
   ConnectOptions,
@@ -67,6 +68,7 @@ export type {
   ExpireOptions,
   FieldScanOptions,
   GetexOptions,
+  HotKeyFacts,
   InsertPlace,
   Key,
   KeyType,

@@ -115,6 +115,7 @@ const TIPS: Readonly<Partial<Record<Routing, readonly string[]>>> = {
   pairs: ["request_policy:multi_shard", "response_policy:all_succeeded"],
   total: ["request_policy:all_shards", "response_policy:agg_sum"],
   merge: ["request_policy:all_shards", "nondeterministic_output_order"],
+  top: ["request_policy:all_shards", "response_policy:special"],
   every: ["request_policy:all_shards", "response_policy:all_succeeded"],
   any: ["request_policy:all_shards", "nondeterministic_output"],
   scan: ["nondeterministic_output", "request_policy:special"],

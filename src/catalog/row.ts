@@ -25,6 +25,7 @@ export type Group = "string" | "list" | "hash" | "set" | "key" | "transaction" |
  * | `total` | all | the sum of the integers |
  * | `merge` | all | the arrays one after another |
  * | `every` | all | `OK` |
+ * | `top` | all | the rows with the largest numbers of all arrays |
  * | `any` | one at random, then the others if it returns nil | that server's |
  * | `scan` | one after another | a cursor that contains server and position |
  * | `local` | none: the proxy replies | its own |
@@ -41,6 +42,7 @@ export type Routing =
   | "pairs"
   | "total"
   | "merge"
+  | "top"
   | "every"
   | "any"
   | "scan"
@@ -182,6 +184,8 @@ export interface Row {
   readonly replyDelay?: "sleep";
   /** Whether its reply is text in lines, for people; or the subcommands whose reply is. */
   readonly textReply?: boolean | readonly string[];
+  /** The names of the columns, if its reply is an array of rows. The first one is the row's own name. */
+  readonly columns?: readonly string[];
   readonly proxy?: ProxyRules;
 }
 

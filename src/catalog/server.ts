@@ -34,6 +34,20 @@ export const SERVER_ROWS: Rows = {
     fast: true,
     dangerous: true,
   },
+  hotkeys: {
+    syntax: "[count:int]",
+    summary: "Returns the keys that are used most at present, with their requests a second, from a sample.",
+    complexity: "O(N log N), N: the 128 keys that are kept",
+    routing: "top",
+    columns: ["key", "requests_per_second"],
+  },
+  bigkeys: {
+    syntax: "[count:int [BYTES | ELEMENTS]]",
+    summary: "Returns the keys with the largest values, without a scan: key, bytes, elements and type.",
+    complexity: "O(N log N), N: the 64 keys that are kept",
+    routing: "top",
+    columns: ["key", "bytes", "elements", "type"],
+  },
   time: {
     syntax: "",
     summary: "Returns the time: seconds since 1970, and microseconds.",

@@ -115,6 +115,8 @@ export interface CommandSpecification {
   readonly replyDelay: "none" | "timeout" | "sleep";
   /** Whether its reply is text in lines, for people; or the subcommands whose reply is. */
   readonly textReply: boolean | readonly string[];
+  /** The names of the columns of a reply that is an array of rows; empty for other replies. */
+  readonly columns: readonly string[];
   /** Whether it has subcommands, whose name is argument 1. */
   readonly hasSubcommands: boolean;
   /** The arguments as `help` shows them. */
@@ -214,6 +216,7 @@ function specify(group: Group, facts: GroupFacts, name: string, row: Row): Comma
     proxy: row.proxy ?? {},
     replyDelay: row.replyDelay ?? (routing === "wait" ? "timeout" : "none"),
     textReply: row.textReply ?? false,
+    columns: row.columns ?? [],
     hasSubcommands: shape.hasSubcommands,
     syntax: withoutTypes(row.syntax),
     arguments: args,
@@ -228,7 +231,7 @@ function specify(group: Group, facts: GroupFacts, name: string, row: Row): Comma
 
 /** Checks that a row does not contradict itself. If it does, that is a bug, and the program ends. */
 function check(specification: CommandSpecification, row: Row, shape: CallShape): void {
-  const { name, aliases, group, firstKey, lastKey, keyUses, writes, grows, open, creates, wakes, fastNames } =
+  const { name, aliases, group, firstKey, lastKey, keyUses, writes, grows, open, creates, wakes, fastNames, routing } =
     specification;
   const holds = (is: boolean, what: string) => assert(is, `command "${name}": ${what}`);
   holds((firstKey > 0) === keyUses.length > 0, "its row says what it does with its keys, if it has any");
@@ -240,6 +243,7 @@ function check(specification: CommandSpecification, row: Row, shape: CallShape):
   holds(wakes >= 0, "the key that it wakes the clients of has a fixed position");
   holds(open === false || !writes, "what is open does not write");
   holds(fastNames.every((each) => each === name || aliases.includes(each)), "it is fast under names that it has");
+  holds(routing !== "top" || specification.columns.length > 1, "rows that are ordered by a number have one");
   holds((group === "transaction") === (row.transactionStep !== undefined), "each command on transactions is a step");
 }
 

@@ -38,6 +38,7 @@ export type { FieldScanOptions, Key, Pairs } from "./sender.ts";
 export { ServerCommands } from "./server_commands.ts";
 export { SetCommands } from "./set_commands.ts";
 export { StringCommands } from "./string_commands.ts";
+export type { BigKeyFacts, HotKeyFacts } from "./server_commands.ts";
 export type { DeadlineOptions, GetexOptions, SetOptions } from "./string_commands.ts";
 export type { Argument } from "../wire/request_writer.ts";
 export type { Value } from "../wire/native/reply_reader.ts";

@@ -7,6 +7,24 @@
 import { toFraction, toInteger, toItems, toNothing, toWord, toWords } from "./convert.ts";
 import { Sender } from "./sender.ts";
 
+/** A key that is used often. */
+export interface HotKeyFacts<Data> {
+  readonly key: Data;
+  /** The requests a second that use the key at present, estimated from a sample. */
+  readonly requestsPerSecond: number;
+}
+
+/** A key with a large value. */
+export interface BigKeyFacts<Data> {
+  readonly key: Data;
+  /** The bytes that the key and its value take. For a large value this is an estimate. */
+  readonly bytes: number;
+  /** The elements of a list, fields of a hash, or members of a set; 1 for a string. */
+  readonly elements: number;
+  /** The name of the value's type. */
+  readonly type: string;
+}
+
 /** The commands on the server. */
 export abstract class ServerCommands<Data> extends Sender<Data> {
   /** Returns facts about the server: lines of `name:value` under headings of `# Section`. */
@@ -31,6 +49,34 @@ export abstract class ServerCommands<Data> extends Sender<Data> {
   /** Returns when the last snapshot was taken, in whole seconds as milliseconds since 1970; 0 for never. */
   async lastsave(): Promise<number> {
     return toInteger(await this.send(["lastsave"])) * 1000;
+  }
+
+  /** Returns the keys that are used most at present, the hottest first, with the requests a second that use each. */
+  async hotkeys(count?: number): Promise<HotKeyFacts<Data>[]> {
+    const rows = toItems(await this.send(count === undefined ? ["hotkeys"] : ["hotkeys", count]));
+    return rows.map((row) => {
+      const [key, requestsPerSecond] = toItems(row);
+      return { key: this.toData(key ?? null), requestsPerSecond: toInteger(requestsPerSecond ?? null) };
+    });
+  }
+
+  /**
+   * Returns the keys with the largest values, the largest first.
+   *
+   * @param count the most keys; 10 unless it is given
+   * @param by the measure of size; bytes unless it is given
+   */
+  async bigkeys(count?: number, by?: "bytes" | "elements"): Promise<BigKeyFacts<Data>[]> {
+    const words = by === undefined ? count === undefined ? [] : [count] : [count ?? 10, by];
+    return toItems(await this.send(["bigkeys", ...words])).map((row) => {
+      const [key, bytes, elements, type] = toItems(row);
+      return {
+        key: this.toData(key ?? null),
+        bytes: toInteger(bytes ?? null),
+        elements: toInteger(elements ?? null),
+        type: toWord(type ?? null),
+      };
+    });
   }
 
   /** Returns the server's time in milliseconds since 1970, like `Date.now()` on this machine. */

@@ -47,6 +47,7 @@ import * as stringCommands from "./string.ts";
 import * as stringFormCommands from "./string_forms.ts";
 import * as stringRangeCommands from "./string_range.ts";
 import { noteFailure, runCounted } from "./timed.ts";
+import * as topKeysCommands from "./top_keys.ts";
 import * as transactionCommands from "./transaction.ts";
 
 export type { CommandContext, Run } from "./context.ts";
@@ -84,6 +85,7 @@ function joinCommands(): readonly Command[] {
     ...renameCommands,
     object,
     memory,
+    ...topKeysCommands,
     // This `client` replaces the one above, because it also sets the store's state.
     ...serverCommands,
     ...blockingCommands,

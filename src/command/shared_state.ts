@@ -11,6 +11,7 @@ import type { Configuration } from "../connection/configuration.ts";
 import { Instruments } from "../metrics/instruments.ts";
 import type { Store } from "../store/store.ts";
 import { Holds } from "./holds.ts";
+import { ObservedKeys } from "./observed_keys.ts";
 import { Waiters } from "./waiters.ts";
 import { Watches } from "./watches.ts";
 
@@ -27,6 +28,8 @@ export class SharedState {
   readonly instruments: Instruments;
   /** The countdowns of {@linkcode instruments}, which each command reads. */
   readonly untilTimed: Int32Array;
+  /** The hot and the big keys. */
+  readonly keys: ObservedKeys;
   /** Whether local clients may run `debug`. */
   enablesDebug = false;
   /** The reason why no command may write at present: the log cannot be written. */
@@ -37,7 +40,9 @@ export class SharedState {
     store: Store,
     configuration: Configuration = {},
     instruments: Instruments = new Instruments(COMMANDS.length, performance.now()),
+    keys: ObservedKeys = new ObservedKeys(store, store.nowMs),
   ) {
+    this.keys = keys;
     this.holds = new Holds(store);
     this.waiters = new Waiters(this.holds);
     this.configuration = configuration;

@@ -138,6 +138,8 @@ function begin(_context: CommandContext, _request: Request): number {
 }
 
 /** Ends a timed call, which represents `weight` calls. */
-function end(context: CommandContext, command: Command, _request: Request, startedMs: number, weight: number): void {
-  context.shared.instruments.add(command.position, performance.now() - startedMs, weight);
+function end(context: CommandContext, command: Command, request: Request, startedMs: number, weight: number): void {
+  const { instruments, keys } = context.shared;
+  instruments.add(command.position, performance.now() - startedMs, weight);
+  keys.note(command.specification, request, weight);
 }

@@ -23,7 +23,7 @@
 import { BIG_KEYS_COUNT } from "../limits.ts";
 import { type KeyHash, KeyNames } from "./key_names.ts";
 
-/** What a table of big keys is ordered by. */
+/** The measure by which a table of big keys is ordered. */
 export type SizeMeasure = "bytes" | "elements";
 
 /** The size of a value. */

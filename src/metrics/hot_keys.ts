@@ -17,9 +17,9 @@
  * - the decayed weight of a key in the table is at least `count - error` and at most `count`, and `error` is at most
  *   W / N. A key that was forgotten because less than half a request was left of it adds that half.
  *
- * These hold for any order of keys, so nobody can hide a hot key. What is reported is `count - error`: a key is never
- * made hotter than it is by the count that it has inherited. The sample adds a random error: a key that was measured n
- * times is off by about 1 / √n, so keys that were measured very few times are not reported.
+ * These hold for any order of keys, so no client can hide a hot key. The reported uses are `count - error`: a key is
+ * never made hotter than it is by the count that it has inherited. The sample adds a random error: a key that was
+ * measured n times is off by about 1 / √n, so keys that were measured very few times are not reported.
  *
  * A tree or a heap would find the least count faster, but only measured requests come here, some hundreds a second.
  *
@@ -42,7 +42,7 @@ export interface HotKey {
   readonly name: Uint8Array<ArrayBuffer>;
   /** The requests a second that use it, at least, apart from the error of the sample. */
   readonly perSecond: number;
-  /** Its part of all uses of keys, from 0 to 1. */
+  /** The part that these are of all uses of keys, from 0 to 1. */
   readonly share: number;
 }
 

@@ -9,7 +9,7 @@
  *
  * A search compares all hashes, which takes a tenth of a microsecond for 128 keys: less than a request that is
  * measured costs anyway, and a hash table over so few places would gain nothing. The hash is a secret function of its
- * owner (the store's), so that nobody can choose keys that collide.
+ * owner (the store's), so that no client can choose keys that collide.
  *
  * @module
  */

@@ -15,7 +15,7 @@ import { type LeftOut, readSnapshot, recover, type Recovered } from "../log/reco
 import { finishedPath, isFinishedPath } from "../log/segment.ts";
 import { setTornAside } from "../log/set_aside.ts";
 import type { Store } from "../store/store.ts";
-import { Replayer } from "./replayer.ts";
+import { type NoteLoaded, Replayer } from "./replayer.ts";
 
 /** A time longer than a slot of the wheel of deadlines, in ms. */
 const OVERDUE_MS = 1_000;
@@ -28,6 +28,8 @@ export interface LoadOptions {
   readonly repair: boolean;
   /** Called with the number of bytes loaded, and of all bytes. */
   readonly progress?: (done: number, total: number) => void;
+  /** Called with the key of some of the records, and of all large ones, after they were applied. */
+  readonly noteLoaded?: NoteLoaded;
 }
 
 /** A report of what a start loaded. */
@@ -76,13 +78,13 @@ export interface Loading {
  */
 export async function load(
   store: Store,
-  { backup, repair, progress }: LoadOptions,
+  { backup, repair, progress, noteLoaded }: LoadOptions,
   files: Files,
   folder: DataFolder | undefined,
   nowMs: number,
 ): Promise<Loading> {
   const startedMs = performance.now();
-  const replayer = new Replayer(store, repair);
+  const replayer = new Replayer(store, repair, noteLoaded);
   // The wheel of deadlines begins a little before the current time, so that keys that are then expired are due
   // immediately. Records are applied as if no time passed.
   store.nowMs = nowMs - OVERDUE_MS;

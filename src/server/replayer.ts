@@ -24,6 +24,15 @@ import { MISSING, TYPE_NAMES, type TypeName, type ValueType } from "../store/val
 const ROOM_BYTES = 4000;
 const ROOM_ITEMS = 8;
 
+/** The number of effects or parts of them at the start whose keys are all noted, and of which later one is noted. */
+const NOTED_FIRST_COUNT = 1000;
+const NOTED_INTERVAL_COUNT = 127;
+/** The key of an effect with a value of this size is noted in any case. */
+const NOTED_MIN_BYTES = 32 * 1024;
+
+/** Notes that the value of the key in `bytes[start, start + length)` was loaded, or a part of it. */
+export type NoteLoaded = (bytes: Uint8Array, start: number, length: number) => void;
+
 /** Stands for an entry when an effect is skipped. */
 const SKIPPED = -1;
 
@@ -47,10 +56,21 @@ export class Replayer implements RecordTarget {
   #roomBytes = 0;
   #roomItems = 0;
 
-  /** @param store an empty store; its `nowMs` is 0 while it is loaded */
-  constructor(store: Store, isRepair = false) {
+  readonly #noteLoaded: NoteLoaded | undefined;
+  /** The records until the key of one is noted, and those that were noted. */
+  #untilNoted = 1;
+  #notedCount = 0;
+
+  /**
+   * Creates a receiver.
+   *
+   * @param store an empty store; its `nowMs` is 0 while it is loaded
+   * @param noteLoaded called for some of the records after they were applied, and for all large ones
+   */
+  constructor(store: Store, isRepair = false, noteLoaded?: NoteLoaded) {
     this.#store = store;
     this.#isRepair = isRepair;
+    this.#noteLoaded = noteLoaded;
     const types = new Map<TypeName | "keyspace", ValueType>();
     for (const [number, type] of Object.entries(store.types)) {
       types.set(TYPE_NAMES[Number(number) as ValueTypeNumber], type);
@@ -64,6 +84,13 @@ export class Replayer implements RecordTarget {
     if (row.subject === "keyspace") this.#applyToKey(effect);
     else if (row.partItems > 0) this.#applyPart(effect);
     else this.#applyToValue(effect);
+    if (--this.#untilNoted === 0 || effect.valueLength >= NOTED_MIN_BYTES) this.#note(effect);
+  }
+
+  /** Notes the key of an effect. While there are few, all are noted. */
+  #note({ key, keyStart, keyLength }: Effect): void {
+    if (this.#untilNoted === 0) this.#untilNoted = ++this.#notedCount < NOTED_FIRST_COUNT ? 1 : NOTED_INTERVAL_COUNT;
+    this.#noteLoaded?.(key, keyStart, keyLength);
   }
 
   /** Applies an effect with one part to a value. */
@@ -113,9 +140,11 @@ export class Replayer implements RecordTarget {
         return store.remove(entry);
       case "rename":
         store.rename(entry, value, valueStart, valueLength);
+        this.#noteLoaded?.(value, valueStart, valueLength);
         return;
       case "copy":
         store.copyEntry(store.room.makeForCopy(entry), value, valueStart, valueLength);
+        this.#noteLoaded?.(value, valueStart, valueLength);
         return;
       default:
         name satisfies never;

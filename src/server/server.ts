@@ -11,6 +11,7 @@
  * @module
  */
 
+import { ObservedKeys } from "../command/observed_keys.ts";
 import { SharedState } from "../command/shared_state.ts";
 import { messageOf, ReplyError, StartError } from "../errors.ts";
 import {
@@ -82,6 +83,7 @@ export interface ServerSettings extends ServingSettings {
 export async function startServer(settings: ServerSettings): Promise<Server> {
   const { memoryLimitBytes, evicts } = settings;
   const store = makeStore(memoryLimitBytes, evicts);
+  const keys = new ObservedKeys(store, Date.now());
   const persistence = await Persistence.open(store, {
     path: settings.dataPath,
     backup: settings.backupPath,
@@ -93,10 +95,11 @@ export async function startServer(settings: ServerSettings): Promise<Server> {
     ...settings.snapshotQueueMaxBytes && { snapshotQueueMaxBytes: settings.snapshotQueueMaxBytes },
     ...settings.files && { files: settings.files },
     ...settings.loadProgress && { progress: settings.loadProgress },
+    noteLoaded: (bytes, start, length) => keys.noteSize(bytes, start, length),
     onFailure: (error) => settings.logger.error("Cannot save a snapshot", { error: messageOf(error) }),
   });
   try {
-    return new Server(settings, store, persistence, await openServing(settings));
+    return new Server(settings, store, persistence, await openServing(settings), keys);
   } catch (error) {
     await persistence.close();
     throw error;
@@ -127,7 +130,13 @@ export class Server extends ServingRole<Session> implements SessionHost {
   #reclaimedChanges = 0;
 
   /** Use {@linkcode startServer}. */
-  constructor(settings: ServerSettings, store: Store, persistence: Persistence, sockets: ServingSockets) {
+  constructor(
+    settings: ServerSettings,
+    store: Store,
+    persistence: Persistence,
+    sockets: ServingSockets,
+    keys: ObservedKeys,
+  ) {
     super("server", settings, sockets, defaultClientMemoryLimit(settings.memoryLimitBytes));
     this.store = store;
     this.defaultTtlMs = settings.defaultTtlMs;
@@ -138,6 +147,7 @@ export class Server extends ServingRole<Session> implements SessionHost {
       store,
       serverConfiguration({ settings, store, port: this.address.port, clientMemory }),
       this.instruments,
+      keys,
     );
     this.shared.enablesDebug = settings.enablesDebug ?? false;
     serveInTurns(this.shared.waiters, this);
@@ -236,6 +246,7 @@ export class Server extends ServingRole<Session> implements SessionHost {
     const expires = this.shared.refusal === undefined && this.store.held === undefined;
     const isMore = (expires && runFor(EXPIRY_SLICE_MS, () => this.store.expireDue(RECLAIM_STEPS_COUNT))) ||
       runFor(FREEING_SLICE_MS, () => this.store.freeRemoved(RECLAIM_STEPS_COUNT));
+    this.shared.keys.sweep(this.store.nowMs);
     this.log?.flush();
     this.tick();
     this.#reclaimTimer = setTimeout(() => this.#reclaim(), isMore ? 0 : this.#reclaimDelayMs());

@@ -10,6 +10,7 @@
  * | map | `1) "f" => "v"` | a line each, field and value in turn | `{"f":"v"}` |
  * | a status of the server | `OK` | `OK` | `"OK"` |
  * | text in lines, such as `info` | its lines | its bytes | `"a:1\r\n…"` |
+ * | rows, as of `bigkeys` | a table under the names of its columns | a line each, item after item | `[["a",3]]` |
  * | refused | `(error) ERR why` | `ERR why`, on standard error | `{"error":{"code":"ERR","message":"why"}}` |
  * | refused in `exec` | `2) (error) ERR why` | an empty line, and as above | `["OK",{"error":{…}}]` |
  *
@@ -48,24 +49,31 @@ const SHORT_ESCAPES: ReadonlyMap<string, string> = new Map([
   ["\\", "\\\\"],
 ]);
 
+/** The shape of a reply: a value, text in lines, or rows with these columns. */
+export type ReplyShape = "value" | "lines" | readonly string[];
+
 /**
  * Returns the reply as bytes to write, including its newline.
  *
- * @param isLines whether the reply is text in lines, by {@linkcode repliesInLines}
+ * @param shape the shape of the replies of its command, by {@linkcode shapeOf}
  */
-export function formatReply(value: Value, format: Format, isLines = false): Uint8Array {
+export function formatReply(value: Value, format: Format, shape: ReplyShape = "value"): Uint8Array {
   if (format === "json") return encodeText(formatJson(value) + "\n");
-  if (isLines && value instanceof Uint8Array) return format === "raw" ? rawLines(value) : encodeText(linesOf(value));
+  if (format === "human" && typeof shape === "object" && isRows(value)) return encodeText(tableOf(value, shape));
+  if (shape === "lines" && value instanceof Uint8Array) {
+    return format === "raw" ? rawLines(value) : encodeText(linesOf(value));
+  }
   if (format === "raw") return formatRaw(value);
   return encodeText(formatHuman(value) + "\n");
 }
 
-/** Returns whether the reply to a command is text in lines, for people. */
-export function repliesInLines(words: readonly (string | Uint8Array)[]): boolean {
-  const { textReply = false } = commandOf(words) ?? {};
-  if (typeof textReply === "boolean") return textReply;
+/** Returns the shape of the replies to a command, as its row in the catalog has it. */
+export function shapeOf(words: readonly (string | Uint8Array)[]): ReplyShape {
+  const { textReply = false, columns = [] } = commandOf(words) ?? {};
+  if (columns.length > 0) return columns;
+  if (typeof textReply === "boolean") return textReply ? "lines" : "value";
   const subcommand = typeof words[1] === "string" ? words[1] : new TextDecoder().decode(words[1]);
-  return textReply.includes(subcommand.toLowerCase());
+  return textReply.includes(subcommand.toLowerCase()) ? "lines" : "value";
 }
 
 /** Returns the errors in the reply to a transaction, with the positions of their commands, from 1. */
@@ -145,6 +153,41 @@ function linesOf(bytes: Uint8Array): string {
 /** Returns text of several lines, byte by byte. The last line usually has its newline. */
 function rawLines(bytes: Uint8Array): Uint8Array {
   return bytes.length === 0 || bytes.at(-1) === NEWLINE ? bytes : formatRaw(bytes as Value);
+}
+
+/** Returns whether a reply is an array of rows, and not empty. */
+function isRows(value: Value): value is Value[][] {
+  return Array.isArray(value) && value.length > 0 && value.every((row) => Array.isArray(row));
+}
+
+/**
+ * Returns rows as a table. Numbers are aligned to the right. The first column comes last, because the lengths of names
+ * differ most.
+ *
+ * ```text
+ *    bytes  elements  type  key
+ * 14184065   1000000  list  "queue"
+ * ```
+ */
+function tableOf(rows: readonly Value[][], columns: readonly string[]): string {
+  const order = [...columns.keys()].slice(1).concat(0);
+  const cells = rows.map((row) => order.map((column) => cellOf(row[column] ?? null, column)));
+  const lines = [order.map((column) => columns[column]!.replaceAll("_", " ")), ...cells];
+  const widths = order.map((_, place) => Math.max(...lines.map((line) => line[place]!.length)));
+  const isNumeric = order.map((column) => typeof rows[0]![column] === "number");
+  return lines.map((line) => {
+    const padded = line.map((cell, place) => {
+      return isNumeric[place] ? cell.padStart(widths[place]!) : cell.padEnd(widths[place]!);
+    });
+    return padded.join("  ").trimEnd() + "\n";
+  }).join("");
+}
+
+/** Formats one item of a row. Only the name is quoted: the others are the server's own words and numbers. */
+function cellOf(value: Value, column: number): string {
+  if (typeof value === "number" || typeof value === "bigint") return String(value);
+  if (column > 0 && value instanceof Uint8Array) return printable(new TextDecoder().decode(value));
+  return formatHuman(value);
 }
 
 function formatHuman(value: Value, indent = ""): string {

@@ -13,7 +13,7 @@ import { ConnectionError, messageOf, ReplyError } from "../errors.ts";
 import { OUTPUT_END_MAX_MS, STOP_CHECK_MS, TYPED_AHEAD_MAX_BYTES } from "../limits.ts";
 import { clusterText } from "./cluster.ts";
 import { complete } from "./completion.ts";
-import { formatError, formatReply, printable, repliesInLines, toJson } from "./format.ts";
+import { formatError, formatReply, printable, shapeOf, toJson } from "./format.ts";
 import type { Format } from "./format.ts";
 import { helpText } from "./help.ts";
 import type { History } from "./history.ts";
@@ -201,7 +201,7 @@ class InteractiveShell {
       const reply = await this.#client.send(words);
       // The client sends the password when it connects again, unless the command was only queued.
       if (command === "auth" && reply === "OK") this.#client.keepPassword(words.at(-1)!);
-      if (!this.#isOver) this.#output.add(formatReply(reply, this.#format, repliesInLines(words)));
+      if (!this.#isOver) this.#output.add(formatReply(reply, this.#format, shapeOf(words)));
     } catch (error) {
       if (error instanceof ReplyError) {
         const hint = this.#format === "human" ? usageHint(words, error) : "";

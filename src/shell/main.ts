@@ -23,7 +23,7 @@ import type { OptionValues } from "../role/options.ts";
 import { readPasswords } from "../role/password.ts";
 import { stateFolder } from "../role/state_folder.ts";
 import { clusterText } from "./cluster.ts";
-import { formatError, formatReply, printable, repliesInLines, toJson } from "./format.ts";
+import { formatError, formatReply, printable, shapeOf, toJson } from "./format.ts";
 import type { Format } from "./format.ts";
 import { helpText } from "./help.ts";
 import { History } from "./history.ts";
@@ -98,7 +98,7 @@ async function runOne(client: Client, words: readonly string[], format: Format):
   const command = words[0]!.toLowerCase();
   try {
     if (command === "cluster") return await print(await clusterText(client, words, format));
-    return await print(formatReply(await client.send(words), format, repliesInLines(words)));
+    return await print(formatReply(await client.send(words), format, shapeOf(words)));
   } catch (error) {
     if (error instanceof RangeError) throw new UsageError(error.message, { cause: error });
     if (!(error instanceof ReplyError)) throw error;

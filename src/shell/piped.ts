@@ -14,7 +14,7 @@ import type { Client, Value } from "../client/client.ts";
 import { ConnectionError, InmemError, messageOf, ReplyError, UsageError } from "../errors.ts";
 import { OUTPUT_QUEUE_MAX_BYTES, PIPED_IN_FLIGHT_MAX_COUNT } from "../limits.ts";
 import { clusterText } from "./cluster.ts";
-import { formatError, formatReply, printable, refusalsIn, repliesInLines, toJson } from "./format.ts";
+import { formatError, formatReply, printable, refusalsIn, type ReplyShape, shapeOf, toJson } from "./format.ts";
 import type { Format } from "./format.ts";
 import { helpText } from "./help.ts";
 import { readLines } from "./lines.ts";
@@ -40,8 +40,7 @@ const IN_FLIGHT_FIRST_COUNT = 16;
 /** The outcome of one line, which waits until the outcomes before it are written. */
 interface PendingLine {
   readonly line: number;
-  /** Whether the reply is text in lines. */
-  readonly isLines: boolean;
+  readonly shape: ReplyShape;
   outcome: { value: Value } | { text: string } | { error: unknown } | { unreadable: string } | undefined;
 }
 
@@ -136,7 +135,7 @@ class PipedRun {
     if (words.length === 0) return true;
     const command = decodeText(words[0]!).toLowerCase();
     if (command === "exit" || command === "quit") return false;
-    const pending = this.#add(repliesInLines([command, words[1] ?? ""]));
+    const pending = this.#add(shapeOf([command, words[1] ?? ""]));
     if (command === "help") {
       const topic = words[1] === undefined ? "" : decodeText(words[1]);
       const help = helpText(topic);
@@ -158,8 +157,8 @@ class PipedRun {
     return true;
   }
 
-  #add(isLines = false): PendingLine {
-    const pending = { line: this.#lineCount, isLines, outcome: undefined };
+  #add(shape: ReplyShape = "value"): PendingLine {
+    const pending = { line: this.#lineCount, shape, outcome: undefined };
     this.#pending.push(pending);
     return pending;
   }
@@ -191,7 +190,7 @@ class PipedRun {
   }
 
   #writeReply(pending: PendingLine, value: Value): void {
-    const bytes = formatReply(value, this.#format, pending.isLines);
+    const bytes = formatReply(value, this.#format, pending.shape);
     this.#output.add(bytes);
     for (const { place, error } of refusalsIn(value)) {
       this.#status = Status.Refused;

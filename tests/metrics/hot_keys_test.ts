@@ -141,7 +141,7 @@ Deno.test("HotKeys reports rates from the first second on, and forgets what is u
   assertEquals(keys.top(10, nowMs + 200_000), []);
 });
 
-Deno.test("HotKeys reports no key that was measured very few times, whatever that stands for", () => {
+Deno.test("HotKeys reports no key that was measured very few times, however many uses they stand for", () => {
   const keys = new HotKeys(hash, 0);
   for (let i = 0; i < 3; i++) keys.note(encodeText("seldom"), 0, 6, 100_000);
   assertEquals(keys.top(1, 100), []);

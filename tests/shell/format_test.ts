@@ -8,7 +8,8 @@ import {
   printable,
   quote,
   refusalsIn,
-  repliesInLines,
+  type ReplyShape,
+  shapeOf,
   toJson,
 } from "../../src/shell/format.ts";
 import type { Format } from "../../src/shell/format.ts";
@@ -16,8 +17,8 @@ import type { Format } from "../../src/shell/format.ts";
 const a = encodeText("a");
 const binary = new Uint8Array([0xff, 0x00, 0x41]);
 
-function shown(value: Value, format: Format, isLines?: boolean): string {
-  return decodeText(formatReply(value, format, isLines));
+function shown(value: Value, format: Format, shape?: ReplyShape): string {
+  return decodeText(formatReply(value, format, shape));
 }
 
 Deno.test("formatReply() for people", () => {
@@ -48,7 +49,7 @@ Deno.test("formatReply() for people aligns the numbers of long lists", () => {
 });
 
 Deno.test("formatReply() for people shows info as lines, without what a terminal would obey", () => {
-  assertEquals(shown(encodeText("# Server\r\na:1\r\n\x1b[0m\r\n"), "human", true), "# Server\na:1\n\ufffd[0m\n");
+  assertEquals(shown(encodeText("# Server\r\na:1\r\n\x1b[0m\r\n"), "human", "lines"), "# Server\na:1\n\ufffd[0m\n");
 });
 
 Deno.test("formatReply() shows text in lines as lines, with any line ends", () => {
@@ -60,23 +61,50 @@ Deno.test("formatReply() shows text in lines as lines, with any line ends", () =
     ["a\u2028b\x9b1m\u202e\n", "a\ufffdb\ufffd1m\ufffd\n", "a\u2028b\x9b1m\u202e\n"],
   ];
   for (const [text, human, raw] of cases) {
-    assertEquals(shown(encodeText(text), "human", true), human);
-    assertEquals(shown(encodeText(text), "raw", true), raw);
-    assertEquals(JSON.parse(shown(encodeText(text), "json", true)), text);
+    assertEquals(shown(encodeText(text), "human", "lines"), human);
+    assertEquals(shown(encodeText(text), "raw", "lines"), raw);
+    assertEquals(JSON.parse(shown(encodeText(text), "json", "lines")), text);
   }
   // An error reply, or a status such as QUEUED, is not text in lines.
-  assertEquals(shown("QUEUED", "human", true), "QUEUED\n");
-  assertEquals(shown("QUEUED", "raw", true), "QUEUED\n");
+  assertEquals(shown("QUEUED", "human", "lines"), "QUEUED\n");
+  assertEquals(shown("QUEUED", "raw", "lines"), "QUEUED\n");
 });
 
-Deno.test("repliesInLines() follows the command table, for commands and subcommands", () => {
+Deno.test("formatReply() for people shows rows as a table", () => {
+  const rows: Value = [
+    [encodeText("queue"), 14_184_065, 1_000_000, encodeText("list")],
+    [binary, 7, 1, encodeText("string")],
+    [encodeText("a\x1b[0m b"), 2n ** 60n, 1, encodeText("\x1b")],
+  ];
+  const columns = ["key", "bytes_in_all", "elements", "type"];
+  assertEquals(
+    shown(rows, "human", columns),
+    [
+      "       bytes in all  elements  type    key",
+      '           14184065   1000000  list    "queue"',
+      '                  7         1  string  "\\xff\\x00A"',
+      '1152921504606846976         1  \\x1b    "a\\x1b[0m b"',
+      "",
+    ].join("\n"),
+  );
+  assertEquals(shown(rows, "json", columns), shown(rows, "json"));
+  assertEquals(shown(rows, "raw", columns), shown(rows, "raw"));
+  assertEquals(shown([], "human", columns), "(empty array)\n");
+  // Queued in a transaction, or a server that replies in another form.
+  assertEquals(shown("QUEUED", "human", columns), "QUEUED\n");
+  assertEquals(shown([1, [2]], "human", columns), shown([1, [2]], "human"));
+  assertEquals(shown([[], [a]], "human", columns).split("\n").length, 4);
+});
+
+Deno.test("shapeOf() follows the command table, for commands and subcommands", () => {
+  assertEquals(shapeOf(["HOTKEYS", "5"]), ["key", "requests_per_second"]);
   const lines = ["info", "INFO server", "client list", "Client LIST", "client list type normal", "client info"];
   for (const line of [...lines, "memory doctor"]) {
-    assertEquals(repliesInLines(line.split(" ")), true, line);
-    assertEquals(repliesInLines(line.split(" ").map(encodeText)), true, line);
+    assertEquals(shapeOf(line.split(" ")), "lines", line);
+    assertEquals(shapeOf(line.split(" ").map(encodeText)), "lines", line);
   }
   for (const line of ["get info", "client", "client id", "client lists", "memory stats", "client getname", "", "no"]) {
-    assertEquals(repliesInLines(line.split(" ")), false, line);
+    assertEquals(shapeOf(line.split(" ")), "value", line);
   }
 });
 

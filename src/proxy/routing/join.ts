@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { TopRows } from "../../connection/top_rows.ts";
 import { STEP_BYTES, STEP_ITEMS_COUNT } from "../../limits.ts";
 import type { Reply } from "../../wire/reply.ts";
 import type { ValueReader } from "../../wire/reply_reader.ts";
@@ -36,6 +37,35 @@ export function* joinArrays(parts: readonly JoinedPart[], reply: Reply): ReplySt
   for (const { reader } of parts) count += reader.array();
   reply.array(count);
   for (const { bytes, reader } of parts) yield* copyRaw(bytes, reader.at, reader.end, reply);
+}
+
+/**
+ * Returns a function that writes the rows of several arrays, the largest number first, up to a count.
+ *
+ * @param rows the count, and the column of the number
+ */
+export function joinTop({ count, column }: TopRows): Join {
+  return function* (parts: readonly JoinedPart[], reply: Reply): ReplySteps {
+    const rows = parts.flatMap((part) => [...readRows(part, column)]);
+    rows.sort((a, b) => a.size < b.size ? 1 : a.size > b.size ? -1 : 0);
+    rows.length = Math.min(rows.length, count);
+    reply.array(rows.length);
+    for (const { bytes, start, end } of rows) yield* copyRaw(bytes, start, end, reply);
+  };
+}
+
+/** Finds the rows of an array of arrays. */
+function* readRows({ bytes, reader }: JoinedPart, column: number) {
+  for (let left = reader.array(); left > 0; left--) {
+    const start = reader.at;
+    const width = reader.array();
+    let size = 0n;
+    for (let item = 0; item < width; item++) {
+      if (item === column) size = reader.integer();
+      else reader.skipNested();
+    }
+    yield { bytes, start, end: reader.at, size };
+  }
 }
 
 /**

@@ -15,6 +15,7 @@ import type { CommandSpecification } from "../../catalog/specification.ts";
 import { noteIfAdmin } from "../../connection/admin.ts";
 import { admitSlowPath, unknown } from "../../connection/admission.ts";
 import { finishInSlices } from "../../connection/in_slices.ts";
+import { topRowsOf } from "../../connection/top_rows.ts";
 import { ReplyError } from "../../errors.ts";
 import { slotOf } from "../../key_slot.ts";
 import { LONG_BYTES, LONG_FRAME_BYTES } from "../../limits.ts";
@@ -29,7 +30,7 @@ import type { Frame } from "../client/queued_requests.ts";
 import type { ChannelHub } from "./channel_hub.ts";
 import { FirstNonNil } from "./first_non_nil.ts";
 import { Gather } from "./gather.ts";
-import { joinArrays, joinStatuses, joinSums, joinValues } from "./join.ts";
+import { joinArrays, joinStatuses, joinSums, joinTop, joinValues } from "./join.ts";
 import type { Join } from "./join.ts";
 import { hasManyKeys, KeySlots } from "./key_slots.ts";
 import { subcommandsOf } from "./local_commands.ts";
@@ -218,6 +219,8 @@ export class Router {
         return this.#askAll(pending, specification, frame, joinSums);
       case "merge":
         return this.#askAll(pending, specification, frame, joinArrays);
+      case "top":
+        return this.#askAll(pending, specification, frame, joinTop(topRowsOf(specification, request)));
       case "every":
         checkProxied(specification, request);
         return this.#askAll(pending, specification, frame, joinStatuses);

@@ -207,7 +207,6 @@ const VALUE_OFFSET = FRAME_PREFIX_BYTES + 2;
 /** Reads the values of a native reply. {@linkcode skip} accepts nil, integers, str and bin. */
 export class NativeValueReader implements ValueReader {
   readonly #bytes: Uint8Array;
-  readonly #start: number;
   at: number;
   readonly end: number;
   contentStart = 0;
@@ -215,7 +214,6 @@ export class NativeValueReader implements ValueReader {
   /** @param bytes whose `[start, end)` is one reply frame that grants its request; borrowed */
   constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
     this.#bytes = bytes;
-    this.#start = start;
     this.at = start + VALUE_OFFSET;
     this.end = end;
   }
@@ -271,11 +269,12 @@ export class NativeValueReader implements ValueReader {
   }
 
   integer(): bigint {
-    const value = decodeReply(this.#bytes, this.#start + FRAME_PREFIX_BYTES, this.end);
+    cursor = this.at;
+    const value = decodeValue(this.#bytes, this.end, 0);
     if (typeof value !== "number" && typeof value !== "bigint") {
       throw new ProtocolError("Cannot add up a reply that is no integer");
     }
-    this.at = this.end;
+    this.at = cursor;
     return BigInt(value);
   }
 

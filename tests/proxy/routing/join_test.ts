@@ -5,7 +5,7 @@ import { ProtocolError } from "../../../src/errors.ts";
 import { STEP_BYTES } from "../../../src/limits.ts";
 import type { Dialect } from "../../../src/proxy/backend/dialect.ts";
 import type { ReplySteps } from "../../../src/proxy/client/own_replies.ts";
-import { joinArrays, joinStatuses, joinSums, joinValues } from "../../../src/proxy/routing/join.ts";
+import { joinArrays, joinStatuses, joinSums, joinTop, joinValues } from "../../../src/proxy/routing/join.ts";
 import type { JoinedPart } from "../../../src/proxy/routing/join.ts";
 import type { Reply } from "../../../src/wire/reply.ts";
 import { dialects, readIn, replyIn } from "../../support/dialects.ts";
@@ -49,6 +49,32 @@ for (const [name, dialect] of dialects) {
       const replies = lists.map((list) => texts(dialect, ...list));
       assertEquals(joined(dialect, (reply) => run(joinArrays(partsOf(dialect, replies), reply))), lists.flat());
     }
+  });
+
+  Deno.test(`joinTop() returns the largest rows of all servers in ${name}`, () => {
+    const rowsOf = (...rows: readonly [string, number, number][]) => {
+      return replyIn(dialect, (reply) => {
+        reply.array(rows.length);
+        for (const [key, first, second] of rows) {
+          reply.array(4);
+          reply.text(key);
+          reply.integer(first);
+          reply.integer(second);
+          reply.array(1);
+          reply.text("nested");
+        }
+      });
+    };
+    const replies = [rowsOf(["a", 2 ** 40, 1], ["b", 5, 9]), rowsOf(), rowsOf(["c\r\n", 2 ** 41, 2], ["d", 0, -1])];
+    const top = (count: number, column: number) => {
+      const steps = (reply: Reply) => run(joinTop({ count, column })(partsOf(dialect, replies), reply));
+      return (joined(dialect, steps) as unknown[][]).map(([key]) => key);
+    };
+    assertEquals(top(10, 1), ["c\r\n", "a", "b", "d"]);
+    assertEquals(top(3, 2), ["b", "c\r\n", "a"]);
+    assertEquals(top(0, 1), []);
+    const wrong = partsOf(dialect, [texts(dialect, "a")]);
+    assertThrows(() => joined(dialect, (reply) => run(joinTop({ count: 1, column: 1 })(wrong, reply))), ProtocolError);
   });
 
   Deno.test(`joinValues() returns items in the order of the keys in ${name}, of every form and length`, () => {
