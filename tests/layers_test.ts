@@ -21,7 +21,6 @@ const LEAVES = ["address", "bounded_file", "bytes", "effects", "errors", "key_sl
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // The parts that everything else uses.
   memory: [],
-  metrics: [],
   catalog: [],
   metrics: [],
   std: ["package"],

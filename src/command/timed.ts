@@ -18,7 +18,7 @@
  */
 
 import { ReplyError, StoreFullError } from "../errors.ts";
-import { SLICE_MS } from "../limits.ts";
+import { ARGUMENTS_FEW_MAX_COUNT, KEY_SIZE_MAX_BYTES, SLICE_MS } from "../limits.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import type { Command, CommandContext } from "./context.ts";
@@ -43,6 +43,8 @@ export function runCounted(
 
 /** Runs and counts a command of a transaction, whose remaining steps may be in `client.steps` afterwards. */
 export function runCountedQueued(context: CommandContext, command: Command, request: Request, reply: Reply): void {
+  const isLarge = request.size > KEY_SIZE_MAX_BYTES || request.count > ARGUMENTS_FEW_MAX_COUNT;
+  if (isLarge) context.shared.instruments.commands.isolateNext(command.position);
   if (--context.shared.untilTimed[command.position]! === 0) return void runTimed(context, command, request, reply);
   runCommand(context, command, request, reply);
   if (context.client.steps === undefined) return;
