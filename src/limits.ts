@@ -388,6 +388,8 @@ export const ERROR_CODES_MAX_COUNT = 128;
 export const SERVER_STATS_FRESH_MS = 1_000;
 /** The age from which a server's statistics are not shown any more. */
 export const SERVER_STATS_MAX_AGE_MS = 10_000;
+/** How long `info` of a proxy waits for the statistics of its servers. */
+export const SERVER_STATS_REPLY_WAIT_MS = 500;
 /** How long `inmem client cluster` waits for the statistics of all servers. */
 export const SERVER_STATS_WAIT_MS = 1_000;
 /**

@@ -11,9 +11,11 @@ export const SERVER_ROWS: Rows = {
   info: {
     syntax: "[section …]",
     summary:
-      "Returns facts about the server, in sections: server clients memory persistence stats replication keyspace.",
+      "Returns facts about the server, in sections: server clients memory persistence stats replication cpu modules " +
+      "commandstats errorstats latencystats cluster keyspace.",
     since: "1.0.0",
     complexity: "O(1)",
+    mayTakeLong: true,
     dangerous: true,
     textReply: true,
   },

@@ -103,6 +103,11 @@ export class Channels {
     return pattern === undefined ? 0 : this.#countOf(pattern.listeners, name, true);
   }
 
+  /** The number of channels that clients listen to by name, including those whose listeners have just left. */
+  get channelCount(): number {
+    return this.#channels.size;
+  }
+
   /** The number of patterns that clients listen to. */
   get patternCount(): number {
     return this.#patterns.size;

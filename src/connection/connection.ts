@@ -56,10 +56,12 @@ function replyText(context: ConnectionContext, request: Request, reply: Reply): 
 }
 
 /** `info [section …]` replies with facts about the role. */
-export function info(context: ConnectionContext, request: Request, reply: Reply): void {
+export function info({ role }: ConnectionContext, request: Request, reply: Reply): void | Promise<void> {
   const sections: string[] = [];
   for (let i = 1; i < request.count; i++) sections.push(request.text(i).toLowerCase());
-  reply.verbatim(context.role.info(sections));
+  const write = () => reply.verbatim(role.info(sections));
+  const refreshing = role.refreshInfo?.(sections);
+  return refreshing === undefined ? write() : refreshing.then(write);
 }
 
 /** `auth [user] password` authenticates the connection. A failure does not change its state. */

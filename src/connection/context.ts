@@ -28,9 +28,17 @@ export interface Role extends Authenticator<ClientState> {
   /** Logs an administrator's command before it runs. `words` contains nothing that may be a secret. */
   noteAdmin(client: ClientState, command: string, words: string): void;
   /**
-   * Returns facts as `# Section\r\nname:value\r\n…`. Without sections it returns all; their names are in lower case.
+   * Returns facts as `# Section\r\nname:value\r\n…`. Without names, it returns the sections that Redis returns. The
+   * names are in lower case.
    */
   info(sections: readonly string[]): string;
+  /**
+   * Requests what these sections show of other programs. A role whose sections show only itself has no such method.
+   *
+   * @returns a promise that resolves when it has come, after a bounded time at the latest; `undefined` when there is
+   *          nothing to wait for
+   */
+  refreshInfo?(sections: readonly string[]): Promise<void> | undefined;
   /** Sets the counts of `info stats` to zero. */
   resetStatistics(): void;
 }

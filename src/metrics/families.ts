@@ -6,7 +6,8 @@
  * @module
  */
 
-import type { Distribution, Metric, Sample, Value } from "./metric.ts";
+import type { Distribution, Metric, Sample } from "./metric.ts";
+import { Values } from "./values.ts";
 
 /** The prefix of all names. */
 export const PREFIX = "inmem_";
@@ -40,8 +41,7 @@ const NO_LABELS = {};
 
 /** Returns the families of a table, in its order. A family without a value is left out. */
 export function* families<Facts>(rows: readonly Metric<Facts>[], facts: Facts): Generator<Family> {
-  const known = new Map<string, Value>();
-  const earlier = (field: string) => known.get(field);
+  const values = new Values(facts);
   for (const row of rows) {
     if (row.type === "lines") continue;
     if (row.type === "histogram") {
@@ -53,8 +53,7 @@ export function* families<Facts>(rows: readonly Metric<Facts>[], facts: Facts): 
       const samples = [...row.samples(facts)];
       if (samples.length > 0) yield { name: PREFIX + row.name, type, help, labels, samples };
     } else {
-      const value = row.read(facts, earlier);
-      if (row.field !== undefined) known.set(row.field, value);
+      const value = values.read(row);
       if (row.name === undefined || row.type === "text" || value === undefined) continue;
       const samples = [{ labels: NO_LABELS, value: Number(value) * (row.scale ?? 1) }];
       yield { name: PREFIX + row.name, type: row.type, help: row.help, labels: [], samples };

@@ -9,11 +9,12 @@
  *                 └─ tests/support/pages.ts ─► cluster/METRICS.md               (needs no facts)
  * ```
  *
- * A role has one table of rows, and one object of facts that all of them read. There are four kinds of rows:
+ * A role has one table of rows, and one object of facts that all of them read. The kinds of rows are:
  *
  * | kind | `info` | Prometheus |
  * |---|---|---|
  * | {@linkcode Scalar} | one line | one sample without labels |
+ * | {@linkcode Derived} | one line, computed from others | one sample without labels |
  * | {@linkcode Lines} | any number of lines | nothing |
  * | {@linkcode Labelled} | nothing | any number of samples with labels |
  * | {@linkcode Histogram} | nothing | any number of histograms with labels |
@@ -48,29 +49,52 @@ export type Section = typeof SECTIONS[number];
 export type Value = number | string | undefined;
 
 /**
- * How a proxy joins the values that its servers have in a field. `worst` is for words such as `ok`: the proxy shows the
- * first value that is not the usual one.
+ * The way in which a proxy joins the values of its servers.
+ *
+ * | total | the proxy shows |
+ * |---|---|
+ * | `sum`, `max`, `min` | that of the numbers |
+ * | `same` | the value that all servers have, otherwise `mixed` |
+ * | `worst` | the first value that is neither `ok` nor empty, if there is one |
+ * | `meanBy` | the mean, in which each server counts as much as its value in another field |
  */
-export type Total = "sum" | "max" | "min" | "worst";
+export type Total = "sum" | "max" | "min" | "same" | "worst" | { readonly meanBy: string };
 
-/** A metric that has one value. */
-export interface Scalar<Facts> {
+/** The definition of a metric that has one value. */
+interface Single {
   readonly section: Section;
-  /** The name in `info`. Without it, only Prometheus has the metric. */
+  /**
+   * The name in `info`. Without it, only Prometheus has the metric. Fields such as `db0.keys` and `db0.expires` are
+   * parts of one line, `db0:keys=1,expires=0`.
+   */
   readonly field?: string;
   /** The name for Prometheus, without the prefix. Without it, only `info` has the metric. */
   readonly name?: string;
   readonly type: "counter" | "gauge" | "text";
   /** A sentence that says what the value is. */
   readonly help: string;
-  /** Returns the value from the facts, or from the values of rows that are earlier in the table. */
-  read(facts: Facts, earlier: (field: string) => Value): Value;
   /** The factor from the value in `info` to the value for Prometheus, such as 0.001 for ms; 1 by default. */
   readonly scale?: number;
   /** Whether `info` also has the value for people, such as `used_memory_human:1.50M`. */
   readonly human?: boolean;
-  /** How a proxy joins the values of its servers. Without it, each role has only its own value. */
+}
+
+/** A metric that has one value. */
+export interface Scalar<Facts> extends Single {
+  /** Returns the value. */
+  read(facts: Facts): Value;
+  /** How a proxy joins the values of its servers. Without it, a proxy has no value of its servers. */
   readonly total?: Total;
+}
+
+/** A metric that is computed from others, also by a proxy from the joined ones. */
+export interface Derived extends Single {
+  /**
+   * Returns the value.
+   *
+   * @param of returns the value of an earlier field of the same section; 0 when there is none
+   */
+  derive(of: (field: string) => number): Value;
 }
 
 /** Lines of `info` whose names depend on the facts. */
@@ -126,4 +150,4 @@ export interface Histogram<Facts> {
 }
 
 /** A row of a table of metrics. */
-export type Metric<Facts> = Scalar<Facts> | Lines<Facts> | Labelled<Facts> | Histogram<Facts>;
+export type Metric<Facts> = Scalar<Facts> | Derived | Lines<Facts> | Labelled<Facts> | Histogram<Facts>;

@@ -27,9 +27,11 @@ import {
   SERVER_REPORT_INTERVAL_MS,
   SERVER_REPORTS_MAX_COUNT,
 } from "../limits.ts";
-import type { Overview } from "../metrics/overview.ts";
+import { families, type Family } from "../metrics/families.ts";
+import { formatInfo, sectionsOf } from "../metrics/info_text.ts";
+import type { Section } from "../metrics/metric.ts";
+import type { Observed, Overview } from "../metrics/overview.ts";
 import type { ServedSocket } from "../net/socket.ts";
-import { formatInfo } from "../role/info_text.ts";
 import { roleOverview } from "../role/role_overview.ts";
 import { openServing, ServingRole, type ServingSettings, type ServingSockets } from "../role/serving_role.ts";
 import { FlushQueue } from "../route/flush_queue.ts";
@@ -52,14 +54,17 @@ import { OwnReplies } from "./client/own_replies.ts";
 import { WriteCoalescer } from "./client/write_coalescer.ts";
 import { proxyConfiguration } from "./configuration.ts";
 import { Connections } from "./connections.ts";
-import { PROXY_SECTIONS } from "./info.ts";
-import { proxyOverview } from "./overview.ts";
+import { PROXY_METRICS, type ProxyFacts } from "./metrics.ts";
+import { proxyOverview, serverOverviews } from "./overview.ts";
 import { ChannelHub } from "./routing/channel_hub.ts";
 import { LocalCommands } from "./routing/local_commands.ts";
 import { Router } from "./routing/router.ts";
 import { Waits } from "./routing/waits.ts";
 import { Session } from "./session.ts";
 import type { SessionHost } from "./session.ts";
+
+/** The sections of `info` that show facts of the servers. */
+const JOINED_SECTIONS: readonly Section[] = ["memory", "persistence", "stats", "cluster", "keyspace"];
 
 /** The settings of a proxy. */
 export interface ProxySettings extends ServingSettings {
@@ -102,7 +107,7 @@ export async function startProxy(settings: ProxySettings): Promise<Proxy> {
 }
 
 /** A proxy that runs. {@linkcode startProxy} makes it. */
-export class Proxy extends ServingRole<Session> implements SessionHost {
+export class Proxy extends ServingRole<Session> implements SessionHost, Observed {
   readonly router: Router;
   readonly ownReplies: OwnReplies;
   readonly dialects: Readonly<Record<ProtocolVersion, Dialect>>;
@@ -246,26 +251,43 @@ export class Proxy extends ServingRole<Session> implements SessionHost {
   }
 
   info(sections: readonly string[]): string {
-    const facts = {
-      ...this.roleFacts(),
-      authorityExpiresMs: this.#backend.authorityExpiresMs,
-      lostChannelLinks: this.#hub.lostLinks,
-      lostChannelClients: this.#hub.lostClients,
-      changes: this.#changes,
-      blockedClients: this.#waits.count,
-      cluster: this.#cluster,
-      serverStats: this.#serverStats,
-    };
-    const text = formatInfo(PROXY_SECTIONS, facts, sections);
-    // A client that asks for this section by name is likely to ask again. By then the servers have replied.
-    if (sections.includes("cluster")) this.#serverStats.refresh(this.#cluster.pools);
-    return text;
+    return formatInfo(PROXY_METRICS, this.#facts(), sections);
   }
 
-  /** Returns the present state of the proxy, with the last known values of its servers. */
+  refreshInfo(sections: readonly string[]): Promise<void> | undefined {
+    const isJoined = sectionsOf(sections).some((section) => JOINED_SECTIONS.includes(section));
+    return isJoined ? this.#serverStats.refresh(this.#cluster.pools) : undefined;
+  }
+
   overview(): Overview {
-    const role = roleOverview({ ...this.roleFacts(), authorityExpiresMs: this.#backend.authorityExpiresMs });
-    return proxyOverview(role, this.#cluster, this.#serverStats);
+    const facts = this.#facts();
+    return proxyOverview(roleOverview(facts), facts);
+  }
+
+  families(): Iterable<Family> {
+    return families(PROXY_METRICS, this.#facts());
+  }
+
+  async refresh(): Promise<void> {
+    await this.#serverStats.refresh(this.#cluster.pools);
+  }
+
+  #facts(): ProxyFacts {
+    const { pools } = this.#cluster;
+    const reported = pools.map((pool) => this.#serverStats.of(pool));
+    return {
+      ...this.roleFacts({
+        authorityExpiresMs: this.#backend.authorityExpiresMs,
+        blockedClients: this.#waits.count,
+        channels: this.#hub.channels,
+      }),
+      changes: this.#changes,
+      lostChannelLinks: this.#hub.lostLinks,
+      lostChannelClients: this.#hub.lostClients,
+      cluster: this.#cluster,
+      reports: reported.flatMap((each) => each === undefined ? [] : [each.report]),
+      servers: serverOverviews(this.#cluster, reported),
+    };
   }
 
   override resetStatistics(): void {
@@ -335,6 +357,7 @@ export class Proxy extends ServingRole<Session> implements SessionHost {
     this.#hub.close();
     this.#remap?.close();
     this.#cluster.close();
+    this.#serverStats.close();
     await withinMs(unwatched, FOLLOWER_CLOSE_GRACE_MS);
   }
 

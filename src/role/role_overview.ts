@@ -7,7 +7,7 @@
 import { formatAddress } from "../address.ts";
 import type { Overview } from "../metrics/overview.ts";
 import { daysUntil } from "./expiry.ts";
-import type { RoleFacts } from "./info_text.ts";
+import type { RoleFacts } from "./role_facts.ts";
 import { VERSION } from "./version.ts";
 
 /** The properties of an overview that come from the role, and not from its data. */

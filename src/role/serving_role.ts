@@ -32,10 +32,10 @@ import { expiryOf } from "./certificate_files.ts";
 import { DeliveryQueue } from "./delivery_queue.ts";
 import { Disconnections } from "./disconnections.ts";
 import { FailedLogins, type GuessingClient } from "./failed_logins.ts";
-import type { RoleFacts } from "./info_text.ts";
 import type { Logger } from "./logger.ts";
 import { clientHeapLimit } from "./memory_limit.ts";
 import { Password } from "./password.ts";
+import type { OwnFacts, RoleFacts } from "./role_facts.ts";
 import { makeRunId } from "./run_id.ts";
 import { Slices } from "./slices.ts";
 
@@ -225,9 +225,12 @@ export abstract class ServingRole<S extends ClientSession> {
     this.#certificateExpiresMs = expiryOf(certificate.cert);
   }
 
-  /** Returns the facts that `info` has of every role. */
-  protected roleFacts(): RoleFacts {
+  /** Returns the facts that the metrics of every role are made from. */
+  protected roleFacts(own: OwnFacts): RoleFacts {
+    const { rss, heapUsed } = Deno.memoryUsage();
     return {
+      ...own,
+      process: { rss, heapUsed, systemBytes: Deno.systemMemoryInfo().total },
       role: this.#name,
       runId: this.runId,
       certificateExpiresMs: this.#certificateExpiresMs,

@@ -7,12 +7,11 @@
 import { SLOTS_COUNT } from "../limits.ts";
 import type { Overview, ServerOverview } from "../metrics/overview.ts";
 import type { RoleOverview } from "../role/role_overview.ts";
-import type { Store } from "../store/store.ts";
-import type { PersistenceStatus } from "./persistence.ts";
+import type { ServerFacts } from "./metrics.ts";
 
 /** Returns the overview of a server from its parts. */
-export function serverOverview(role: RoleOverview, store: Store, persistence: PersistenceStatus): Overview {
-  const { usedBytes, limitBytes, keys, evictedKeys, expiredKeys } = store.statistics;
+export function serverOverview(role: RoleOverview, { data: facts, persistence }: ServerFacts): Overview {
+  const { usedBytes, limitBytes, keys, evictedKeys, expiredKeys } = facts;
   const data = { keys, usedBytes, limitBytes, evictedKeys, expiredKeys };
   const itself: ServerOverview = {
     address: role.address,
@@ -20,7 +19,7 @@ export function serverOverview(role: RoleOverview, store: Store, persistence: Pe
     slots: SLOTS_COUNT,
     slotsLent: 0,
     ...data,
-    evicts: store.room.evicts,
+    evicts: facts.evicts,
     clients: role.clients,
     maxClients: role.maxClients,
     ...persistence.refusal !== "" && { writesRefused: persistence.refusal },

@@ -39,6 +39,7 @@ import { DataFolder } from "../log/folder.ts";
 import { SnapshotWriter } from "../log/snapshot.ts";
 import type { SnapshotSummary } from "../log/snapshot.ts";
 import { systemFiles } from "../log/system_files.ts";
+import type { PersistenceStatus } from "../role/persistence_metrics.ts";
 import type { Store } from "../store/store.ts";
 import { BackupFolder } from "./backup_folder.ts";
 import { LogRecorder } from "./log_recorder.ts";
@@ -68,29 +69,6 @@ export interface PersistenceOptions extends LoadOptions {
   readonly monotonicNow?: () => number;
   /** Called when an automatic snapshot could not be taken. */
   readonly onFailure?: (error: unknown) => void;
-}
-
-/** The facts for `info persistence`. */
-export interface PersistenceStatus {
-  readonly enabled: boolean;
-  readonly saving: boolean;
-  /** The progress of the snapshot being taken. */
-  readonly savingKeys: number;
-  readonly savingBytes: number;
-  readonly savingMs: number;
-  /** When the last snapshot that was written or loaded was taken, in ms since 1970; 0 for never. */
-  readonly lastSaveMs: number;
-  readonly lastSaveKeys: number;
-  readonly lastSaveBytes: number;
-  readonly lastSaveDurationMs: number;
-  /** The reason why the last snapshot failed; empty when it succeeded. */
-  readonly lastError: string;
-  readonly changesSinceSave: number;
-  readonly fsync: FsyncPolicy | undefined;
-  readonly logBytes: number;
-  readonly logBatch: number;
-  readonly logSyncedBatch: number;
-  readonly refusal: string;
 }
 
 /** The options of {@linkcode Persistence.save}. */
@@ -144,6 +122,7 @@ export class Persistence {
   #savedChanges: number;
   #last: SnapshotSummary | undefined;
   #lastDurationMs = 0;
+  #saves = 0;
   #lastError = "";
   #triedMs = -Infinity;
   /** The bytes of the log that existed at the start. */
@@ -247,12 +226,15 @@ export class Persistence {
       savingKeys: saving?.keys ?? 0,
       savingBytes: saving?.writer.sizeBytes ?? 0,
       savingMs: saving === undefined ? 0 : performance.now() - saving.startedMs,
+      saves: this.#saves,
       lastSaveMs: this.#last?.takenMs ?? 0,
       lastSaveKeys: this.#last?.keys ?? 0,
       lastSaveBytes: this.#last?.sizeBytes ?? 0,
       lastSaveDurationMs: this.#lastDurationMs,
       lastError: this.#lastError,
       changesSinceSave: this.changesSinceSave,
+      loadedKeys: this.loaded?.keys ?? 0,
+      loadedExpiredKeys: this.loaded?.expired ?? 0,
       fsync: this.log?.policy,
       logBytes: this.logBytes,
       logBatch: this.log?.batch ?? 0,
@@ -402,6 +384,7 @@ export class Persistence {
         await folder.removeOld(summary.batch);
       }
       this.#lastDurationMs = performance.now() - startedMs;
+      this.#saves++;
       this.#lastError = "";
       if (this.#isAsked) log?.readmit();
       await log?.begin();

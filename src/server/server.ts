@@ -23,18 +23,19 @@ import {
 } from "../limits.ts";
 import type { AppendLog, FsyncPolicy } from "../log/append_log.ts";
 import type { Files } from "../log/files.ts";
-import type { Overview } from "../metrics/overview.ts";
+import { families, type Family } from "../metrics/families.ts";
+import { formatInfo } from "../metrics/info_text.ts";
+import type { Observed, Overview } from "../metrics/overview.ts";
 import type { ServedSocket } from "../net/socket.ts";
 import { HugePages } from "../role/huge_pages.ts";
-import { formatInfo } from "../role/info_text.ts";
 import { defaultClientMemoryLimit } from "../role/memory_limit.ts";
 import { roleOverview } from "../role/role_overview.ts";
 import { openServing, ServingRole, type ServingSettings, type ServingSockets } from "../role/serving_role.ts";
 import { runFor } from "../run_for.ts";
 import { Store } from "../store/store.ts";
 import { serverConfiguration } from "./configuration.ts";
-import { SERVER_SECTIONS } from "./info.ts";
 import type { Loaded } from "./loading.ts";
+import { SERVER_METRICS, type ServerFacts } from "./metrics.ts";
 import { serverOverview } from "./overview.ts";
 import { Persistence } from "./persistence.ts";
 import { Session } from "./session.ts";
@@ -118,7 +119,7 @@ function makeStore(memoryLimitBytes: number, evicts: boolean): Store {
 }
 
 /** A server that runs. {@linkcode startServer} makes it. */
-export class Server extends ServingRole<Session> implements SessionHost {
+export class Server extends ServingRole<Session> implements SessionHost, Observed {
   readonly store: Store;
   readonly defaultTtlMs: number;
   readonly shared: SharedState;
@@ -170,18 +171,28 @@ export class Server extends ServingRole<Session> implements SessionHost {
   }
 
   info(sections: readonly string[]): string {
-    const facts = {
-      ...this.roleFacts(),
-      blockedClients: this.shared.waiters.count,
-      store: this.store,
-      persistence: this.#persistence.status,
-    };
-    return formatInfo(SERVER_SECTIONS, facts, sections);
+    return formatInfo(SERVER_METRICS, this.#facts(), sections);
   }
 
-  /** Returns the present state of the server. */
   overview(): Overview {
-    return serverOverview(roleOverview(this.roleFacts()), this.store, this.#persistence.status);
+    const facts = this.#facts();
+    return serverOverview(roleOverview(facts), facts);
+  }
+
+  families(): Iterable<Family> {
+    return families(SERVER_METRICS, this.#facts());
+  }
+
+  refresh(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #facts(): ServerFacts {
+    return {
+      ...this.roleFacts({ blockedClients: this.shared.waiters.count, channels: this.shared.channels }),
+      data: { ...this.store.statistics, evicts: this.store.room.evicts },
+      persistence: this.#persistence.status,
+    };
   }
 
   async save(path?: string): Promise<void> {
@@ -249,6 +260,7 @@ export class Server extends ServingRole<Session> implements SessionHost {
     this.shared.keys.sweep(this.store.nowMs);
     this.log?.flush();
     this.tick();
+    this.store.notePeak();
     this.#reclaimTimer = setTimeout(() => this.#reclaim(), isMore ? 0 : this.#reclaimDelayMs());
   }
 

@@ -43,11 +43,19 @@ const HIGH = 2 ** 32;
 /** The number of level-0 slots that one slot of each level spans. */
 const SPAN = Float64Array.from({ length: LEVELS }, (_, level) => SLOTS ** level);
 
+/**
+ * The origin of the deadlines that are summed up, in ms since 1970. Sums of distances of some days stay exact where
+ * sums of whole times would be rounded.
+ */
+const SUM_ORIGIN_MS = Date.now();
+
 /** A timing wheel over the entries of one arena. */
 export class Deadlines {
   /** The number of entries with a deadline. */
   count = 0;
   readonly #words: Uint32Array;
+  /** The sum of all deadlines from the origin. It is in an array so that changing it allocates nothing. */
+  readonly #sumMs = new Float64Array(1);
   readonly #heads = new Uint32Array(LEVELS * SLOTS);
   /** The level-0 slot that is visited next, counted from 1970. Entries that were due before it have been removed. */
   #tick = 0;
@@ -58,8 +66,13 @@ export class Deadlines {
 
   /** Forgets all entries, but not the time. */
   clear(): void {
-    this.count = 0;
+    this.count = this.#sumMs[0] = 0;
     this.#heads.fill(0);
+  }
+
+  /** The mean of all deadlines, in ms since 1970; 0 when there is none. */
+  get meanMs(): number {
+    return this.count === 0 ? 0 : SUM_ORIGIN_MS + this.#sumMs[0]! / this.count;
   }
 
   /** Returns the deadline of an entry that has one, in ms since 1970. */
@@ -73,13 +86,14 @@ export class Deadlines {
     words[entry * 2 + WORD_LOW] = deadlineMs % HIGH;
     words[entry * 2 + WORD_HIGH] = Math.floor(deadlineMs / HIGH);
     this.count++;
+    this.#sumMs[0]! += deadlineMs - SUM_ORIGIN_MS;
     this.#link(entry, Math.floor(deadlineMs / SLOT_MS));
   }
 
   /** Removes an entry. The caller owns its words from then on. */
   remove(entry: number): void {
     this.#unlink(entry);
-    this.count--;
+    this.#sumMs[0] = --this.count === 0 ? 0 : this.#sumMs[0]! - (this.of(entry) - SUM_ORIGIN_MS);
   }
 
   /** Updates the neighbours of an entry that has moved from `from` to `to` with its words. */

@@ -69,6 +69,10 @@ export interface StoreOptions {
 export interface StoreStatistics {
   /** The size of the data: arena slots in use, and tables. */
   readonly usedBytes: number;
+  /** The most that `usedBytes` was when it was looked at. */
+  readonly peakBytes: number;
+  /** The `usedBytes` of the store before it had any key. */
+  readonly startupBytes: number;
   /** The size of the pages in use: `usedBytes` and the free slots between them. */
   readonly committedBytes: number;
   readonly limitBytes: number;
@@ -78,6 +82,8 @@ export interface StoreStatistics {
   readonly accountBytes: number;
   readonly keys: number;
   readonly keysWithDeadline: number;
+  /** The mean time to live of the keys that have one, in ms; 0 when there is none. */
+  readonly meanTtlMs: number;
   readonly evictedKeys: number;
   readonly expiredKeys: number;
 }
@@ -99,6 +105,8 @@ export class Store extends Keyspace {
   readonly #entries: Entries;
   readonly #arena: Arena;
   readonly #copier: Copier;
+  readonly #startupBytes: number;
+  #peakBytes = 0;
 
   /**
    * @throws {RangeError} when the system does not grant a buffer of that size
@@ -120,6 +128,7 @@ export class Store extends Keyspace {
     };
     this.#copier = new Copier(entries, this);
     this.room = new Room(this, entries, this.#copier, options.evicts);
+    this.#startupBytes = this.#usedBytes;
   }
 
   /** The arena's memory, for advising the system about it. Only the store reads or changes its contents. */
@@ -139,18 +148,31 @@ export class Store extends Keyspace {
     this.room.evictedKeys = this.expiredKeys = 0;
   }
 
+  /** Looks how many bytes are used now, for the peak. It is called several times a second. */
+  notePeak(): void {
+    this.#peakBytes = Math.max(this.#peakBytes, this.#usedBytes);
+  }
+
+  get #usedBytes(): number {
+    return this.#arena.usedBytes + this.#arena.tablePages * PAGE_BYTES;
+  }
+
   /** The current sizes and counts, as a new object. */
   get statistics(): StoreStatistics {
     const arena = this.#arena;
-    const tableBytes = arena.tablePages * PAGE_BYTES;
+    const { deadlines } = this.#entries;
+    this.notePeak();
     return {
-      usedBytes: arena.usedBytes + tableBytes,
+      usedBytes: this.#usedBytes,
+      peakBytes: this.#peakBytes,
+      startupBytes: this.#startupBytes,
       committedBytes: (arena.pageCount - arena.freePages) * PAGE_BYTES,
       limitBytes: arena.pageCount * PAGE_BYTES,
-      tableBytes,
+      tableBytes: arena.tablePages * PAGE_BYTES,
       accountBytes: arena.accountBytes,
       keys: this.size,
-      keysWithDeadline: this.#entries.deadlines.count,
+      keysWithDeadline: deadlines.count,
+      meanTtlMs: Math.max(0, Math.round(deadlines.meanMs - this.nowMs)),
       evictedKeys: this.room.evictedKeys,
       expiredKeys: this.expiredKeys,
     };

@@ -25,7 +25,7 @@ const ROWS: readonly Metric<Facts>[] = [
     name: "doubled_seconds",
     type: "gauge",
     help: "Twice the time waited.",
-    read: (_, earlier) => 2 * Number(earlier("waited_ms")),
+    derive: (of) => 2 * of("waited_ms"),
   },
   {
     section: "commandstats",

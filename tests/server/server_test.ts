@@ -500,14 +500,14 @@ Deno.test("Server reports facts about itself", () =>
     assertStringIncludes(text, "role:server\r\n");
     assertStringIncludes(text, `tcp_port:${server.address.port}\r\n`);
     assertStringIncludes(text, "maxmemory_policy:allkeys-lru\r\n");
-    assertStringIncludes(text, "db0:keys=1,expires=0\r\n");
+    assertStringIncludes(text, "db0:keys=1,expires=0,avg_ttl=0\r\n");
     const one = String(await client.call("info", "clients"));
     const lines = one.trimEnd().split("\r\n").map((line) => line.split(":"));
     assertEquals(lines.map(([name]) => name), [
       "# Clients",
-      ...["connected_clients", "maxclients", "largest_client_id", "largest_client_memory"],
-      ...["clients_closed_for_memory", "requests_refused_for_memory", "blocked_clients"],
+      ...["connected_clients", "maxclients", "blocked_clients", "largest_client_id", "largest_client_memory"],
+      ...["clients_closed_for_memory", "requests_refused_for_memory", "cluster_connections", "tracking_clients"],
     ]);
-    assertEquals([lines[1]![1], lines[2]![1], lines[7]![1]], ["1", "100", "0"]);
+    assertEquals([lines[1]![1], lines[2]![1], lines[3]![1]], ["1", "100", "0"]);
     assertEquals(await client.call("info", "nosuch"), "");
   }));

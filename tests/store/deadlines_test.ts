@@ -118,3 +118,16 @@ Deno.test("Deadlines tolerate a clock that steps back and forth", () => {
   assertEquals(fixture.run(NOW + DAY + 1000), 1, "overdue when it was added");
   assertEquals(fixture.run(NOW + 2 * DAY), 1);
 });
+
+Deno.test("Deadlines meanMs is the mean of the deadlines that are in the wheel", () => {
+  const fixture = new Fixture();
+  assertEquals(fixture.wheel.meanMs, 0);
+  const entries = [1_000, 3_000, 40 * 365 * DAY].map((distance) => fixture.add(NOW + distance));
+  assertEquals(Math.round(fixture.wheel.meanMs), NOW + Math.round((4_000 + 40 * 365 * DAY) / 3));
+  fixture.wheel.remove(entries[2]!);
+  assertEquals(fixture.wheel.meanMs, NOW + 2_000);
+  fixture.run(NOW + 2_000);
+  assertEquals(fixture.wheel.meanMs, NOW + 3_000);
+  fixture.wheel.clear();
+  assertEquals(fixture.wheel.meanMs, 0);
+});

@@ -201,24 +201,27 @@ export class ModelStore implements PublicStore {
   }
 
   get statistics(): StoreStatistics {
-    let keysWithDeadline = 0;
-    for (const { deadlineMs } of this.#entries.values()) {
-      if (deadlineMs !== 0) keysWithDeadline++;
-    }
+    const deadlines = this.deadlines();
+    const sumMs = deadlines.reduce((sum, deadlineMs) => sum + deadlineMs - this.nowMs, 0);
     return {
       usedBytes: 0,
+      peakBytes: 0,
+      startupBytes: 0,
       committedBytes: 0,
       limitBytes: 0,
       tableBytes: 0,
       accountBytes: 0,
       keys: this.size,
-      keysWithDeadline,
+      keysWithDeadline: deadlines.length,
+      meanTtlMs: Math.max(0, Math.round(sumMs / Math.max(1, deadlines.length))),
       evictedKeys: 0,
       expiredKeys: this.#expired,
     };
   }
 
   readonly isLarge = false;
+
+  notePeak(): void {}
 
   set onGrowth(_callback: (frontier: number) => void) {}
 

@@ -4,7 +4,7 @@ import { assertEquals, assertGreater, assertMatch } from "@std/assert";
 import { BACKEND_CHECK_INTERVAL_MS } from "../../../src/limits.ts";
 import { RedisServer, redisVersion } from "../../conformance/redis_server.ts";
 import { pause } from "../../support/pause.ts";
-import { ask, connectResp, serverFact, withProxy } from "../../support/proxy_rig.ts";
+import { ask, connectResp, infoOf, serverFact, withProxy } from "../../support/proxy_rig.ts";
 import { until } from "../../support/until.ts";
 
 const lacks = await redisVersion() === undefined ? " (ignored: redis-server is not on PATH)" : "";
@@ -24,7 +24,9 @@ Deno.test({
       for (const position of [0, 1]) assertEquals(await ask(client, "set", key(position), "v"), "+OK\r\n");
       assertEquals(await ask(client, "mget", key(0), key(1)), "*2\r\n$1\r\nv\r\n$1\r\nv\r\n");
       assertEquals(await ask(client, "dbsize"), ":2\r\n");
-      await until(() => proxy.info(["cluster"]).match(/,keys=1,/g)?.length === 2, "keys of both are reported");
+      await proxy.refresh();
+      assertEquals(proxy.info(["cluster"]).match(/,keys=1,/g)?.length, 2);
+      assertEquals(infoOf(proxy, "db0"), "keys=2,expires=0,avg_ttl=0");
       assertGreater(Number(serverFact(proxy, 0, "used_memory")), 0);
       assertEquals([0, 1].map((position) => serverFact(proxy, position, "state")), ["up", "up"]);
       assertEquals(log.lines, []);
