@@ -432,6 +432,49 @@ export const DEDICATED_IDLE_MAX_COUNT = 16;
 /** How long a dedicated connection that a client has returned is kept. */
 export const DEDICATED_IDLE_MAX_MS = 10_000;
 
+// HTTP, on the port of `--metrics`.
+
+/** The most connections that the port of `--metrics` serves at a time, viewers of event streams included. */
+export const HTTP_CONNECTIONS_MAX_COUNT = 64;
+/** The most viewers of event streams at a time. Each keeps its connection until it leaves. */
+export const HTTP_VIEWERS_MAX_COUNT = 16;
+/**
+ * The most connections to the port beyond {@linkcode HTTP_CONNECTIONS_MAX_COUNT}: those in a TLS handshake, and those
+ * that are being closed.
+ */
+export const HTTP_SPARE_CONNECTIONS_COUNT = 32;
+/**
+ * The longest head of a request: its first line and its headers. Browsers send the cookies of every program on the same
+ * host, which may take several kilobytes.
+ */
+export const HTTP_HEAD_MAX_BYTES = 16 * 1024;
+/** The longest target of a request, which is its path and its query. */
+export const HTTP_TARGET_MAX_BYTES = 4 * 1024;
+/** The most headers of a request. Browsers send about 20. */
+export const HTTP_HEADERS_MAX_COUNT = 64;
+/** The largest body of a request. */
+export const HTTP_BODY_MAX_BYTES = 64 * 1024;
+/** How long a request may take from its first byte to its last one, and the first one from the connection's start. */
+export const HTTP_REQUEST_TIMEOUT_MS = 5_000;
+/** How long a connection may stay open between two requests. Prometheus scrapes once in 15 to 60 s. */
+export const HTTP_IDLE_TIMEOUT_MS = 120_000;
+/** How long the making and the writing of a response may take, and the writing of one event. */
+export const HTTP_RESPONSE_TIMEOUT_MS = 20_000;
+/**
+ * The share of the event loop's time that responses may take together. The clients of the role keep the rest.
+ */
+export const HTTP_TIME_SHARE = 0.1;
+/** How long responses may take together in a burst, such as the first view of the page. */
+export const HTTP_TIME_BURST_MS = 250;
+/** The time that a request is charged beside the making of its response: reading, parsing and writing. */
+export const HTTP_REQUEST_COST_MS = 0.1;
+/** The most that the making of one response is charged. A response that waits for a server takes no time meanwhile. */
+export const HTTP_RESPONSE_COST_MAX_MS = 50;
+/** The bytes of a response whose writing is charged 1 ms. */
+export const HTTP_BYTES_PER_MS = 512 * 1024;
+/** The most bytes that are read and dropped of a connection whose request was refused. */
+export const HTTP_DROPPED_MAX_BYTES = 256 * 1024;
+
 // Data.
 
 /** The longest key. A key is stored whole with its entry's header, inside one page. */

@@ -31,6 +31,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   store: [],
   log: ["memory", "wire/native", "platform"],
   route: ["memory", "metrics"],
+  http: ["memory", "net"],
   // The parts that a role needs to start, and to serve clients.
   role: [
     "catalog",
@@ -45,11 +46,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "platform",
     "package",
   ],
+  // The port of --metrics, which observes a role.
+  page: ["metrics", "net", "http", "std", "catalog", "client", "role"],
   // The commands: those on the connection itself, which a proxy runs as a server does, and those on data.
   connection: ["catalog", "memory", "metrics", "wire"],
   command: ["catalog", "memory", "metrics", "wire", "connection", "store"],
   // The roles.
   server: [
+    "page",
     "memory",
     "metrics",
     "wire",
@@ -90,6 +94,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "proxy/client",
   ],
   proxy: [
+    "page",
     "memory",
     "metrics",
     "wire",

@@ -48,6 +48,9 @@ export async function proxyMain(argv: readonly string[]): Promise<number> {
   for (const warning of [...memory.warnings, ...descriptors.warnings]) logger.warn(warning);
   const serversPasswordPath = values["servers-password-file"];
   const serversPasswords = serversPasswordPath === undefined ? listening.password : readPasswords(serversPasswordPath);
+  // Without the option, the modules of the port are not loaded.
+  const port = values.metrics &&
+    new (await import("../page/metrics_port.ts")).MetricsPort({ address: values.metrics, listening, logger });
   const proxy = await startProxy({
     ...listening,
     maxClients: descriptors.maxClients,
@@ -68,11 +71,15 @@ export async function proxyMain(argv: readonly string[]): Promise<number> {
       connectTimeoutMs: values["connect-timeout"],
     },
     logger,
+  }).catch(async (error) => {
+    await port?.stop();
+    throw error;
   });
+  const role = port?.observe(proxy) ?? proxy;
   const reloading = followListening(listening, sources, {
-    replaceCertificate: (certificate) => proxy.replaceCertificate(certificate),
+    replaceCertificate: (certificate) => role.replaceCertificate(certificate),
     replacePasswords: (passwords) => {
-      proxy.replacePasswords(passwords);
+      role.replacePasswords(passwords);
       if (serversPasswordPath === undefined) proxy.replaceBackend({ password: passwords });
     },
   }, logger);
@@ -84,7 +91,7 @@ export async function proxyMain(argv: readonly string[]): Promise<number> {
   if (serversPasswordPath !== undefined) {
     reloading.passwords(serversPasswordPath, serversPasswords, (password) => proxy.replaceBackend({ password }));
   }
-  const ended = runUntilStopped(proxy, reloading, logger);
+  const ended = runUntilStopped(role, reloading, logger);
   if (proxy.untuned !== undefined) {
     logger.warn("Replies may take 40 ms longer: socket options are not set", { reason: proxy.untuned });
   }

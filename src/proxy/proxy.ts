@@ -290,6 +290,11 @@ export class Proxy extends ServingRole<Session> implements SessionHost, Observed
     };
   }
 
+  override notReady(): string | undefined {
+    const isDown = this.#cluster.pools.every(({ state }) => state === "down");
+    return super.notReady() ?? (isDown ? "no server is up" : undefined);
+  }
+
   override resetStatistics(): void {
     super.resetStatistics();
     this.#hub.resetStatistics();

@@ -1,5 +1,6 @@
 /**
- * The rules of listening, for the server and the proxy: what is safe by default, and what an option has to allow.
+ * The rules of listening, for the server and the proxy: what is safe by default, and what an option has to allow. They
+ * hold for the port of clients and for that of `--metrics`, which shows names and values of keys.
  *
  * - TLS is required; `--plaintext` turns it off, on loopback addresses only.
  * - A password is required beyond loopback; `--no-auth` turns that off.
@@ -8,7 +9,7 @@
  * @module
  */
 
-import { formatAddress, isLoopback } from "../address.ts";
+import { ANY_HOSTNAME, formatAddress, isLoopback } from "../address.ts";
 import type { Address } from "../address.ts";
 import { UsageError } from "../errors.ts";
 import { holdsKey } from "./certificate_files.ts";
@@ -21,6 +22,8 @@ import { type CertificateSource, Reloading } from "./reloading.ts";
 /** The options that the server and the proxy share, as parsed. */
 export interface ListeningOptions {
   readonly addr: Address;
+  /** The address of the port for metrics and the page; without it there is none. */
+  readonly metrics?: Address | undefined;
   readonly cert: string | undefined;
   readonly key: string | undefined;
   readonly "password-file": string | undefined;
@@ -55,21 +58,27 @@ export interface ListeningSources {
 export async function resolveListening(
   options: ListeningOptions,
 ): Promise<{ settings: ListeningSettings; sources: ListeningSources }> {
-  const { addr, cert, plaintext } = options;
+  const { addr, metrics, cert, plaintext } = options;
   refuseKeyLogging();
   if (plaintext && cert !== undefined) throw new UsageError("Cannot use --cert with --plaintext: expected one of them");
-  if (plaintext && !isLoopback(addr.hostname)) {
+  if (metrics !== undefined && overlap(addr, metrics)) {
+    throw new UsageError(`Cannot use ${formatAddress(metrics)} for --addr and for --metrics: expected two ports`);
+  }
+  const exposed = exposedAddress(options);
+  if (plaintext && exposed !== undefined) {
     throw new UsageError(
-      `Cannot listen on ${formatAddress(addr)} with --plaintext: expected a loopback address such as 127.0.0.1`,
+      `Cannot listen on ${formatAddress(exposed)} with --plaintext: expected a loopback address such as 127.0.0.1`,
     );
   }
   const files = keyPairFiles(options);
   const password = passwordsOf(options);
   const { certificate, source } = await readCertificates(files, plaintext);
   const warnings = [...certificate?.warnings ?? []];
-  if (password.length === 0 && !isLoopback(addr.hostname)) {
+  if (password.length === 0 && exposed !== undefined) {
     warnings.push(
-      `Anybody who reaches ${formatAddress(addr)} may read, change and delete all data: --no-auth was given for an ` +
+      `Anybody who reaches ${
+        formatAddress(exposed)
+      } may read, change and delete all data: --no-auth was given for an ` +
         "address beyond loopback",
     );
   }
@@ -77,6 +86,18 @@ export async function resolveListening(
     settings: { hostname: addr.hostname, port: addr.port, certificate, password },
     sources: { certificate: source, passwordPath: options["password-file"], warnings },
   };
+}
+
+/** Returns whether only one socket can listen on both addresses. The system chooses different ports for 0. */
+function overlap(one: Address, other: Address): boolean {
+  const hostnames = [one.hostname, other.hostname];
+  const isAny = hostnames.some((each) => each === ANY_HOSTNAME || each === "::");
+  return one.port !== 0 && one.port === other.port && (isAny || hostnames[0] === hostnames[1]);
+}
+
+/** Returns the first address that other machines can reach; `undefined` when all are loopback addresses. */
+function exposedAddress({ addr, metrics }: ListeningOptions): Address | undefined {
+  return [addr, metrics].find((each) => each !== undefined && !isLoopback(each.hostname));
 }
 
 /** Returns the two files of a certificate. They are the same file when `--cert` alone names a file with both in it. */
@@ -129,15 +150,15 @@ export function followListening(
 }
 
 function passwordsOf(options: ListeningOptions): string[] {
-  const { addr } = options;
+  const exposed = exposedAddress(options);
   if (options["no-auth"]) {
     if (options["password-file"] === undefined) return [];
     throw new UsageError("Cannot use --password-file with --no-auth: expected one of them");
   }
   const passwords = readPasswords(options["password-file"]);
-  if (passwords.length > 0 || isLoopback(addr.hostname)) return passwords;
+  if (passwords.length > 0 || exposed === undefined) return passwords;
   throw new UsageError(
-    `Cannot listen on ${formatAddress(addr)} without a password: expected --password-file FILE, INMEM_PASSWORD, ` +
+    `Cannot listen on ${formatAddress(exposed)} without a password: expected --password-file FILE, INMEM_PASSWORD, ` +
       "or --no-auth to let everybody connect",
   );
 }

@@ -68,6 +68,13 @@ const plaintextListener = {
   help: "no TLS; on loopback addresses only",
 } as const satisfies Option;
 
+const metrics = {
+  kind: "address",
+  help: "where to serve the live page, /metrics for Prometheus, /healthz and /readyz, by the rules of --addr: TLS, " +
+    "and beyond loopback a password",
+  absent: "nowhere",
+} as const satisfies Option;
+
 /** The options of `inmem server`. */
 export const serverOptions = {
   usage: "inmem server [OPTIONS]",
@@ -146,6 +153,7 @@ export const serverOptions = {
       help: "let clients of this machine block the server with `debug sleep`, for tests",
     },
     plaintext: plaintextListener,
+    metrics,
     "log-format": logFormat,
     help,
   },
@@ -216,6 +224,7 @@ export const proxyOptions = {
     },
     plaintext: plaintextListener,
     "servers-plaintext": { kind: "flag", help: "no TLS towards the servers; on loopback addresses only" },
+    metrics,
     "log-format": logFormat,
     help,
   },

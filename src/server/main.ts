@@ -42,6 +42,9 @@ export async function serverMain(argv: readonly string[]): Promise<number> {
   const descriptors = planServerDescriptors(memory.connections);
   for (const warning of [...memory.warnings, ...descriptors.warnings]) logger.warn(warning);
   const heedSignals = ignoreStraySignals();
+  // It listens before the data is loaded, so that `/readyz` says so. Without the option, its modules are not loaded.
+  const port = values.metrics &&
+    new (await import("../page/metrics_port.ts")).MetricsPort({ address: values.metrics, listening, logger });
   const server = await startServer({
     ...listening,
     dataPath: values["no-persist"] ? undefined : values.data,
@@ -62,9 +65,13 @@ export async function serverMain(argv: readonly string[]): Promise<number> {
     maxConnections: Math.min(descriptors.maxConnections, memory.maxConnections),
     enablesDebug: values["enable-debug-command"],
     logger,
+  }).catch(async (error) => {
+    await port?.stop();
+    throw error;
   });
-  const reloading = followListening(listening, sources, server, logger);
-  const ended = runUntilStopped(server, reloading, logger);
+  const role = port?.observe(server) ?? server;
+  const reloading = followListening(listening, sources, role, logger);
+  const ended = runUntilStopped(role, reloading, logger);
   heedSignals();
   logger.info(`Memory for data: ${formatSize(memory.data)}`, { reason: memory.reason });
   logger.info(`Memory for clients: ${formatSize(memory.clients)}`);

@@ -195,6 +195,11 @@ export class Server extends ServingRole<Session> implements SessionHost, Observe
     };
   }
 
+  override notReady(): string | undefined {
+    // Everybody may ask, so the reason does not say where the data is.
+    return super.notReady() ?? (this.shared.refusal === undefined ? undefined : "it refuses writes");
+  }
+
   async save(path?: string): Promise<void> {
     try {
       if (path !== undefined) {

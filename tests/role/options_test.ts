@@ -32,6 +32,7 @@ Deno.test("parseOptions() returns typed values, and defaults", () => {
     "max-client-memory": undefined,
     "enable-debug-command": false,
     plaintext: false,
+    metrics: undefined,
     "log-format": "text",
     help: false,
   });

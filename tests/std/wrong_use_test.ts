@@ -9,6 +9,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { decode, encode } from "@std/msgpack";
 import { join } from "@std/path";
 import { parse } from "@std/yaml";
+import { Registry } from "prom-client";
 
 /** Contains wrong uses. It is compiled and never run. */
 export function wrongUses(): void {
@@ -30,6 +31,8 @@ export function wrongUses(): void {
   join(1);
   // @ts-expect-error: what was parsed may be anything
   parse("a: 1").a;
+  // @ts-expect-error: a metric has a function that returns its values
+  new Registry().registerMetric({ name: "a" });
   // @ts-expect-error: no such function
   X509CertificateGenerator.make();
 }
