@@ -468,6 +468,10 @@ export const HTTP_TIME_SHARE = 0.1;
 export const HTTP_TIME_BURST_MS = 250;
 /** The time that a request is charged beside the making of its response: reading, parsing and writing. */
 export const HTTP_REQUEST_COST_MS = 0.1;
+/** The time that a new connection with TLS is charged. */
+export const HTTP_HANDSHAKE_COST_MS = 1;
+/** The time that each read is charged, so that a request that comes byte by byte is read slowly. */
+export const HTTP_READ_COST_MS = 0.02;
 /** The most that the making of one response is charged. A response that waits for a server takes no time meanwhile. */
 export const HTTP_RESPONSE_COST_MAX_MS = 50;
 /** The bytes of a response whose writing is charged 1 ms. */

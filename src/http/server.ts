@@ -8,12 +8,20 @@
  * @module
  */
 
-import { HTTP_CONNECTIONS_MAX_COUNT, HTTP_SPARE_CONNECTIONS_COUNT } from "../limits.ts";
+import {
+  HTTP_CONNECTIONS_MAX_COUNT,
+  HTTP_HANDSHAKE_COST_MS,
+  HTTP_REQUEST_COST_MS,
+  HTTP_SPARE_CONNECTIONS_COUNT,
+} from "../limits.ts";
 import { Clients } from "../net/clients.ts";
 import type { Listener } from "../net/listener.ts";
 import type { HttpHandler } from "./message.ts";
 import { HttpSession } from "./session.ts";
 import { TimeShare } from "./time_share.ts";
+
+/** The share of the connections that are served at a time. */
+const SERVED_SHARE = HTTP_CONNECTIONS_MAX_COUNT / (HTTP_CONNECTIONS_MAX_COUNT + HTTP_SPARE_CONNECTIONS_COUNT);
 
 /** The listener and the functions of {@linkcode HttpServer}. */
 export interface HttpServerOptions {
@@ -21,8 +29,12 @@ export interface HttpServerOptions {
   readonly listener: Listener;
   /** Returns the response to each request. */
   readonly handle: HttpHandler;
-  /** The most connections that are served at a time; HTTP_CONNECTIONS_MAX_COUNT unless it is given. */
-  readonly maxCount?: number;
+  /** The paths whose requests go before others, such as those that ask whether the role is alive. */
+  readonly urgentPaths?: ReadonlySet<string>;
+  /**
+   * The most connections at a time. Two thirds of them are served. The rest are in a handshake, or are being closed.
+   */
+  readonly connections?: number;
   /** Logs a warning. */
   readonly warn: (message: string, fields: Record<string, string | number>) => void;
   /** Logs an exception that nothing should throw. */
@@ -37,13 +49,22 @@ export class HttpServer {
   #ids = 0;
 
   constructor(options: HttpServerOptions) {
-    const { listener, handle, warn, reportBug, maxCount = HTTP_CONNECTIONS_MAX_COUNT } = options;
-    const share = { handle, reportBug, timeShare: this.#timeShare };
+    const { listener, handle, warn, reportBug, urgentPaths = new Set() } = options;
+    const { connections = HTTP_CONNECTIONS_MAX_COUNT + HTTP_SPARE_CONNECTIONS_COUNT } = options;
+    const timeShare = this.#timeShare;
+    const share = { handle, reportBug, timeShare, urgentPaths };
+    const costMs = listener.tls ? HTTP_HANDSHAKE_COST_MS : HTTP_REQUEST_COST_MS;
     this.#listener = listener;
     this.#clients = new Clients<HttpSession>({
       listener,
-      maxCount,
-      maxConnections: maxCount + HTTP_SPARE_CONNECTIONS_COUNT,
+      maxCount: Math.max(1, Math.floor(connections * SERVED_SHARE)),
+      maxConnections: connections,
+      displaces: true,
+      pace: () => {
+        if (timeShare.isExhausted) return timeShare.next(true);
+        timeShare.spend(costMs);
+        return undefined;
+      },
       open: (socket) => new HttpSession(socket, ++this.#ids, share),
       warn: (message, fields) => warn(`${message} (--metrics)`, fields),
     });

@@ -22,6 +22,7 @@ import {
   HTTP_BYTES_PER_MS,
   HTTP_DROPPED_MAX_BYTES,
   HTTP_IDLE_TIMEOUT_MS,
+  HTTP_READ_COST_MS,
   HTTP_REQUEST_COST_MS,
   HTTP_REQUEST_TIMEOUT_MS,
   HTTP_RESPONSE_COST_MAX_MS,
@@ -51,6 +52,8 @@ import type { TimeShare } from "./time_share.ts";
 export interface SessionShare {
   readonly handle: HttpHandler;
   readonly timeShare: TimeShare;
+  /** The paths whose requests go before others. */
+  readonly urgentPaths: ReadonlySet<string>;
   /** Logs an exception that nothing should throw. */
   readonly reportBug: (error: unknown) => void;
 }
@@ -169,7 +172,7 @@ export class HttpSession implements ClientSession {
       return false;
     }
     this.#enter(Step.Response);
-    await this.#share.timeShare.next();
+    await this.#share.timeShare.next(this.#share.urgentPaths.has(request.path));
     if (this.#connection.closed) return false;
     const startedMs = performance.now();
     const response = await this.#handle(request);
@@ -197,7 +200,7 @@ export class HttpSession implements ClientSession {
     const head = await this.#readHead();
     if (head === undefined || head instanceof RequestProblem) return head;
     const { bodyBytes, ...rest } = head;
-    while (connection.end - connection.start < bodyBytes) if (!await connection.fill()) return undefined;
+    while (connection.end - connection.start < bodyBytes) if (!await this.#fill()) return undefined;
     const body = connection.buffer.slice(connection.start, connection.start + bodyBytes);
     connection.start += bodyBytes;
     return { ...rest, body, peer: this.#peer };
@@ -217,8 +220,16 @@ export class HttpSession implements ClientSession {
         connection.start = headEnd;
         return parseHead(buffer, start, headEnd);
       }
-      if (!await connection.fill()) return undefined;
+      if (!await this.#fill()) return undefined;
     }
+  }
+
+  /** Reads once. Returns `false` when the peer has ended the connection in order. */
+  async #fill(): Promise<boolean> {
+    const { timeShare } = this.#share;
+    if (timeShare.isExhausted) await timeShare.next();
+    timeShare.spend(HTTP_READ_COST_MS);
+    return await this.#connection.fill();
   }
 
   /** Holds a response back. */
@@ -293,6 +304,6 @@ export class HttpSession implements ClientSession {
     do {
       dropped += connection.end - connection.start;
       connection.start = connection.end;
-    } while (dropped < HTTP_DROPPED_MAX_BYTES && await connection.fill());
+    } while (dropped < HTTP_DROPPED_MAX_BYTES && await this.#fill());
   }
 }

@@ -1,33 +1,44 @@
 /**
- * Bounds the time that responses take of the event loop, which they share with the clients of the role.
+ * Bounds the time that the port takes of the event loop, which it shares with the clients of the role.
  *
- * Each request waits for its turn, and requests of all connections run one after another, each in another
- * turn of the event loop. Their time is charged to a balance, which is earned back at `HTTP_TIME_SHARE`:
+ * Each request waits for its turn, and requests of all connections run one after another, each in another turn of the
+ * event loop. What they take, and an estimate of what new connections and reads take, is charged to a balance, which is
+ * earned back at `HTTP_TIME_SHARE`:
  *
  * ```text
  * balance    HTTP_TIME_BURST_MS ┄┄┄╲      ╱┄┄   requests run in the next turn of the event loop
  *                              0 ┄┄┄╲┄┄┄┄╱┄┄┄
- *                                    ╲__╱       requests wait until it is positive again
+ *                                    ╲__╱       requests, reads and new connections wait until it is positive again
  * ```
+ *
+ * So a flood of requests or connections is served slowly, and clients of the role hardly notice it. Urgent requests go
+ * first: whoever asks whether the role is alive must not wait for others.
  *
  * @module
  */
 
 import { HTTP_TIME_BURST_MS, HTTP_TIME_SHARE } from "../limits.ts";
 
-/** The share of the event loop of one port. */
+/** The share of the event loop that one port has. */
 export class TimeShare {
   #balanceMs = HTTP_TIME_BURST_MS;
   #countedMs = performance.now();
-  readonly #waiting: (() => void)[] = [];
+  readonly #urgent: (() => void)[] = [];
+  readonly #others: (() => void)[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
-  /** Resolves in a turn of the event loop in which no other request of the port runs. */
-  next(): Promise<void> {
+  /** Whether the balance is used up, so that {@linkcode next} takes long. */
+  get isExhausted(): boolean {
+    if (this.#balanceMs < 0) this.#earn();
+    return this.#balanceMs < 0 && !this.#closed;
+  }
+
+  /** Resolves in a turn of the event loop in which nothing else of the port runs. */
+  next(isUrgent = false): Promise<void> {
     if (this.#closed) return Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#waiting.push(resolve);
+    (isUrgent ? this.#urgent : this.#others).push(resolve);
     this.#schedule();
     return promise;
   }
@@ -38,11 +49,11 @@ export class TimeShare {
     this.#balanceMs -= ms;
   }
 
-  /** Lets requests run immediately from now on, since the port ends. */
+  /** Lets everything run immediately from now on, since the port ends. */
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
-    for (const run of this.#waiting.splice(0)) run();
+    for (const run of [...this.#urgent.splice(0), ...this.#others.splice(0)]) run();
   }
 
   #earn(): void {
@@ -53,12 +64,12 @@ export class TimeShare {
   }
 
   #schedule(): void {
-    if (this.#timer !== undefined || this.#waiting.length === 0) return;
+    if (this.#timer !== undefined || this.#urgent.length + this.#others.length === 0) return;
     this.#earn();
     const delayMs = this.#balanceMs >= 0 ? 0 : -this.#balanceMs / HTTP_TIME_SHARE;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      this.#waiting.shift()?.();
+      (this.#urgent.shift() ?? this.#others.shift())?.();
       this.#schedule();
     }, delayMs);
   }

@@ -5,6 +5,7 @@
  * accept → handshake (with a deadline; HANDSHAKES_MAX_COUNT at a time)
  *        → below the limit: session.run()        until it ends
  *        → else:            session.reject(…)    sends the reason, and closes
+ *          or, if the role says so, the connection that has waited longest gives up its place
  * stop     stop listening → sessions end in order → sessions that take longer than SHUTDOWN_GRACE_MS are cut off
  * ```
  *
@@ -43,6 +44,11 @@ export interface ClientSession {
    * Closes the connection when the client has missed a deadline. `nowMs` is the present time by `performance.now()`.
    */
   sweep(nowMs: number): void;
+  /**
+   * The time by `performance.now()` since when the session waits for its peer, which may cost it its place;
+   * `undefined` when it keeps its place. It is read only where {@linkcode ClientsOptions.displaces} is set.
+   */
+  readonly waitsSinceMs?: number | undefined;
 }
 
 /** The listener, the limits and the functions of {@linkcode Clients}. */
@@ -55,6 +61,13 @@ export interface ClientsOptions<S extends ClientSession> {
    * of the connections beyond `maxCount` are those that are closed without a reply. Without it there is no such limit.
    */
   readonly maxConnections?: number;
+  /**
+   * Whether a new connection that finds all places taken gets the place of the one that has waited longest. Then nobody
+   * keeps others out by holding connections. Without it, the new connection is rejected.
+   */
+  readonly displaces?: boolean;
+  /** Returns a promise that resolves when one more may be accepted; `undefined` when it may be accepted now. */
+  readonly pace?: () => Promise<void> | undefined;
   /** Makes the session of a connection after its handshake; the session owns the connection. */
   readonly open: (socket: Deno.TcpConn | Deno.TlsConn) => S;
   /** A function that is called about once a second, before the sessions are swept. */
@@ -91,7 +104,7 @@ export class Clients<S extends ClientSession> {
   #listener: Listener;
   /** The listener, and the replaced ones to which connections may still be on their way. */
   readonly #accepting = new Map<Listener, Accepting>();
-  readonly #handshaking = new Set<Deno.Conn>();
+  readonly #handshaking = new Set<Deno.TcpConn | Deno.TlsConn>();
   readonly #served = new Set<S>();
   readonly #turnedAway = new Set<S>();
   /** The number of connections that are being closed without a reply. */
@@ -145,7 +158,7 @@ export class Clients<S extends ClientSession> {
 
   /** Returns a promise that resolves when one more may be accepted; `undefined` when it may be accepted now. */
   #room(): Promise<void> | undefined {
-    if (this.#open < this.#maxConnections) return undefined;
+    if (this.#open < this.#maxConnections) return this.#options.pace?.();
     return (this.#whenRoom ??= Promise.withResolvers()).promise;
   }
 
@@ -241,7 +254,7 @@ export class Clients<S extends ClientSession> {
     this.accepted++;
     if (this.#handshaking.size >= HANDSHAKES_MAX_COUNT || this.#open >= this.#fullCount) {
       this.rejected++;
-      return await this.#drop(() => abort(socket));
+      if (!this.#displaceHandshake()) return await this.#drop(() => abort(socket));
     }
     this.#handshaking.add(socket);
     try {
@@ -256,13 +269,37 @@ export class Clients<S extends ClientSession> {
     }
     const session = this.#options.open(socket);
     if (this.#stopped) return await session.abort();
-    if (this.#served.size < this.#options.maxCount) {
+    if (this.#served.size < this.#options.maxCount || this.#displaceSession()) {
       await this.#during(this.#served, session, () => session.run());
     } else {
       this.rejected++;
       if (this.#turnedAway.size >= REJECTED_CLIENTS_MAX_COUNT) return await this.#drop(() => session.abort());
       await this.#during(this.#turnedAway, session, () => session.reject("max number of clients reached"));
     }
+  }
+
+  /** Closes the connection whose handshake began first. Returns `false` when none may be closed. */
+  #displaceHandshake(): boolean {
+    const [oldest] = this.#handshaking;
+    if (this.#options.displaces !== true || oldest === undefined) return false;
+    this.#handshaking.delete(oldest);
+    this.#drop(() => abort(oldest));
+    return true;
+  }
+
+  /** Closes the session that has waited longest. Returns `false` when none may be closed. */
+  #displaceSession(): boolean {
+    if (this.#options.displaces !== true) return false;
+    let longest: S | undefined;
+    for (const session of this.#served) {
+      if ((session.waitsSinceMs ?? Infinity) < (longest?.waitsSinceMs ?? Infinity)) longest = session;
+    }
+    if (longest === undefined) return false;
+    const displaced = longest;
+    this.rejected++;
+    this.#served.delete(displaced);
+    this.#drop(() => displaced.abort());
+    return true;
   }
 
   async #during(group: Set<S>, session: S, run: () => Promise<void>): Promise<void> {

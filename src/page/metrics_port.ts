@@ -40,6 +40,8 @@ const READY_PATH = "/readyz";
 export interface MetricsPortSettings {
   /** The address of `--metrics`; port 0 lets the system choose. */
   readonly address: Address;
+  /** The most connections at a time (role/descriptors.ts). */
+  readonly connections?: number;
   /** The settings of the role's own port. */
   readonly listening: Pick<ListeningSettings, "certificate" | "password">;
   readonly logger: Logger;
@@ -61,7 +63,7 @@ export class MetricsPort {
    *
    * @throws {StartError} when the address cannot be listened on
    */
-  constructor({ address, listening, logger, routes = METRICS_ROUTES }: MetricsPortSettings) {
+  constructor({ address, connections, listening, logger, routes = METRICS_ROUTES }: MetricsPortSettings) {
     const { hostname, port } = address;
     this.#routes = new RouteTable(routes);
     this.#hostnames = [hostname.toLowerCase()];
@@ -69,6 +71,8 @@ export class MetricsPort {
     this.#server = new HttpServer({
       listener: listen({ hostname, port, ...listening.certificate }),
       handle: (request) => this.#handle(request),
+      ...connections !== undefined && { connections },
+      urgentPaths: new Set([HEALTH_PATH, READY_PATH]),
       warn: (message, fields) => logger.warn(message, fields),
       reportBug: (error) => logger.error("A bug of inmem; please report it", { error: stackOf(error) }),
     });

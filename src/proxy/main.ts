@@ -44,13 +44,23 @@ export async function proxyMain(argv: readonly string[]): Promise<number> {
   const memory = planProxyMemory({ clients: values["max-client-memory"], connections: values["max-clients"] });
   const members = readMembers(values.servers);
   // The list may grow later; the plan counts the servers at the start.
-  const descriptors = planProxyDescriptors(memory.connections, members.length, values.conns);
+  const descriptors = planProxyDescriptors(
+    memory.connections,
+    members.length,
+    values.conns,
+    values.metrics !== undefined,
+  );
   for (const warning of [...memory.warnings, ...descriptors.warnings]) logger.warn(warning);
   const serversPasswordPath = values["servers-password-file"];
   const serversPasswords = serversPasswordPath === undefined ? listening.password : readPasswords(serversPasswordPath);
   // Without the option, the modules of the port are not loaded.
   const port = values.metrics &&
-    new (await import("../page/metrics_port.ts")).MetricsPort({ address: values.metrics, listening, logger });
+    new (await import("../page/metrics_port.ts")).MetricsPort({
+      address: values.metrics,
+      connections: descriptors.portConnections,
+      listening,
+      logger,
+    });
   const proxy = await startProxy({
     ...listening,
     maxClients: descriptors.maxClients,

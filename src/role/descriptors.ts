@@ -2,8 +2,8 @@
  * Divides the descriptors that the system allows (`ulimit -n`).
  *
  * ```text
- * server   own files | clients | being refused or closed
- * proxy    own files | servers: shared | servers: dedicated to one client | clients | being refused or closed
+ * server   own files | port of --metrics | clients | being refused or closed
+ * proxy    own files | port of --metrics | servers: shared, dedicated | clients | being refused or closed
  * ```
  *
  * If `--max-clients` is larger than what fits, it is lowered, as in Redis. The parts are enforced when a connection is
@@ -16,6 +16,8 @@
 import { StartError } from "../errors.ts";
 import {
   DEDICATED_CONNECTIONS_MAX_COUNT,
+  HTTP_CONNECTIONS_MAX_COUNT,
+  HTTP_SPARE_CONNECTIONS_COUNT,
   OWN_DESCRIPTORS_COUNT,
   SERVER_EXTRA_CONNECTIONS_COUNT,
   SPARE_CONNECTIONS_MAX_COUNT,
@@ -29,6 +31,8 @@ export interface DescriptorPlan {
   readonly maxClients: number;
   /** The most connections from clients at the same time, including those that are not clients yet or not any more. */
   readonly maxConnections: number;
+  /** The most connections to the port of `--metrics`; 0 without it. */
+  readonly portConnections: number;
   /** The warnings for the operator, one sentence each. */
   readonly warnings: readonly string[];
 }
@@ -44,12 +48,18 @@ export interface ProxyDescriptorPlan extends DescriptorPlan {
 /**
  * Divides descriptors for a server.
  *
+ * @param hasPort whether there is a port of `--metrics`
  * @param limit the number of descriptors that the process may have; `undefined` when unknown
  * @throws {StartError} when there are too few for any client
  */
-export function planServerDescriptors(maxClients: number, limit: number | undefined = readLimit()): DescriptorPlan {
-  const connections = (limit ?? Infinity) - OWN_DESCRIPTORS_COUNT;
-  return shareAmongClients(maxClients, connections, limit ?? Infinity);
+export function planServerDescriptors(
+  maxClients: number,
+  hasPort = false,
+  limit: number | undefined = readLimit(),
+): DescriptorPlan {
+  const rest = Math.max(0, (limit ?? Infinity) - OWN_DESCRIPTORS_COUNT);
+  const portConnections = shareOfPort(hasPort, rest);
+  return { ...shareAmongClients(maxClients, rest - portConnections, limit ?? Infinity), portConnections };
 }
 
 /**
@@ -57,15 +67,19 @@ export function planServerDescriptors(maxClients: number, limit: number | undefi
  *
  * @param servers the number of servers
  * @param shared the most connections to each of them that clients share, by `--conns`
+ * @param hasPort whether there is a port of `--metrics`
  * @throws {StartError} when there are too few for any client
  */
 export function planProxyDescriptors(
   maxClients: number,
   servers: number,
   shared: number,
+  hasPort = false,
   limit: number | undefined = readLimit(),
 ): ProxyDescriptorPlan {
-  const rest = Math.max(0, (limit ?? Infinity) - OWN_DESCRIPTORS_COUNT);
+  const all = Math.max(0, (limit ?? Infinity) - OWN_DESCRIPTORS_COUNT);
+  const portConnections = shareOfPort(hasPort, all);
+  const rest = all - portConnections;
   const each = shared + SERVER_EXTRA_CONNECTIONS_COUNT;
   const forServers = Math.min(servers * each, Math.floor(rest / 2));
   const fitting = Math.floor(forServers / Math.max(1, servers)) - SERVER_EXTRA_CONNECTIONS_COUNT;
@@ -79,10 +93,20 @@ export function planProxyDescriptors(
       `--conns is ${sharedConnections} instead of ${shared}: the system allows ${limit} descriptors (ulimit -n)`,
     );
   }
-  return { ...plan, warnings, sharedConnections, dedicatedConnections };
+  return { ...plan, warnings, portConnections, sharedConnections, dedicatedConnections };
 }
 
-function shareAmongClients(maxClients: number, connections: number, limit: number): DescriptorPlan {
+/** Returns the most connections to the port of `--metrics`: a quarter where descriptors are few. */
+function shareOfPort(hasPort: boolean, rest: number): number {
+  const wanted = HTTP_CONNECTIONS_MAX_COUNT + HTTP_SPARE_CONNECTIONS_COUNT;
+  return hasPort ? Math.min(wanted, Math.floor(rest / 4)) : 0;
+}
+
+function shareAmongClients(
+  maxClients: number,
+  connections: number,
+  limit: number,
+): Omit<DescriptorPlan, "portConnections"> {
   const eighth = Math.floor(connections / 8);
   const spare = Math.min(Math.max(eighth, SPARE_CONNECTIONS_MIN_COUNT), SPARE_CONNECTIONS_MAX_COUNT);
   const fitting = connections - spare;

@@ -39,12 +39,17 @@ export async function serverMain(argv: readonly string[]): Promise<number> {
     clients: values["max-client-memory"],
     connections: values["max-clients"],
   });
-  const descriptors = planServerDescriptors(memory.connections);
+  const descriptors = planServerDescriptors(memory.connections, values.metrics !== undefined);
   for (const warning of [...memory.warnings, ...descriptors.warnings]) logger.warn(warning);
   const heedSignals = ignoreStraySignals();
   // It listens before the data is loaded, so that `/readyz` says so. Without the option, its modules are not loaded.
   const port = values.metrics &&
-    new (await import("../page/metrics_port.ts")).MetricsPort({ address: values.metrics, listening, logger });
+    new (await import("../page/metrics_port.ts")).MetricsPort({
+      address: values.metrics,
+      connections: descriptors.portConnections,
+      listening,
+      logger,
+    });
   const server = await startServer({
     ...listening,
     dataPath: values["no-persist"] ? undefined : values.data,
