@@ -466,11 +466,14 @@ export const HTTP_RESPONSE_TIMEOUT_MS = 20_000;
 export const HTTP_TIME_SHARE = 0.1;
 /** How long responses may take together in a burst, such as the first view of the page. */
 export const HTTP_TIME_BURST_MS = 250;
-/** The time that a request is charged beside the making of its response: reading, parsing and writing. */
+/**
+ * The time that a request is charged beside the making of its response, for reading, parsing and writing; and the time
+ * that a new connection is charged.
+ */
 export const HTTP_REQUEST_COST_MS = 0.1;
-/** The time that a new connection with TLS is charged. */
+/** The time that a TLS handshake is charged once it is finished. */
 export const HTTP_HANDSHAKE_COST_MS = 1;
-/** The time that each read is charged, so that a request that comes byte by byte is read slowly. */
+/** The time that each further read of a request is charged, so that one that comes byte by byte is read slowly. */
 export const HTTP_READ_COST_MS = 0.02;
 /** The most that the making of one response is charged. A response that waits for a server takes no time meanwhile. */
 export const HTTP_RESPONSE_COST_MAX_MS = 50;

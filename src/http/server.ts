@@ -53,7 +53,6 @@ export class HttpServer {
     const { connections = HTTP_CONNECTIONS_MAX_COUNT + HTTP_SPARE_CONNECTIONS_COUNT } = options;
     const timeShare = this.#timeShare;
     const share = { handle, reportBug, timeShare, urgentPaths };
-    const costMs = listener.tls ? HTTP_HANDSHAKE_COST_MS : HTTP_REQUEST_COST_MS;
     this.#listener = listener;
     this.#clients = new Clients<HttpSession>({
       listener,
@@ -62,10 +61,13 @@ export class HttpServer {
       displaces: true,
       pace: () => {
         if (timeShare.isExhausted) return timeShare.next(true);
-        timeShare.spend(costMs);
+        timeShare.spend(HTTP_REQUEST_COST_MS);
         return undefined;
       },
-      open: (socket) => new HttpSession(socket, ++this.#ids, share),
+      open: (socket) => {
+        if (listener.tls) timeShare.spend(HTTP_HANDSHAKE_COST_MS);
+        return new HttpSession(socket, ++this.#ids, share);
+      },
       warn: (message, fields) => warn(`${message} (--metrics)`, fields),
     });
   }

@@ -200,7 +200,7 @@ export class HttpSession implements ClientSession {
     const head = await this.#readHead();
     if (head === undefined || head instanceof RequestProblem) return head;
     const { bodyBytes, ...rest } = head;
-    while (connection.end - connection.start < bodyBytes) if (!await this.#fill()) return undefined;
+    while (connection.end - connection.start < bodyBytes) if (!await this.#fillMore()) return undefined;
     const body = connection.buffer.slice(connection.start, connection.start + bodyBytes);
     connection.start += bodyBytes;
     return { ...rest, body, peer: this.#peer };
@@ -220,12 +220,15 @@ export class HttpSession implements ClientSession {
         connection.start = headEnd;
         return parseHead(buffer, start, headEnd);
       }
-      if (!await this.#fill()) return undefined;
+      if (!await (scanner.hasBegun ? this.#fillMore() : connection.fill())) return undefined;
     }
   }
 
-  /** Reads once. Returns `false` when the peer has ended the connection in order. */
-  async #fill(): Promise<boolean> {
+  /**
+   * Reads once more of a request that has begun. A peer that sends few bytes at a time causes many reads, so they are
+   * charged. Returns `false` when the peer has ended the connection in order.
+   */
+  async #fillMore(): Promise<boolean> {
     const { timeShare } = this.#share;
     if (timeShare.isExhausted) await timeShare.next();
     timeShare.spend(HTTP_READ_COST_MS);
@@ -304,6 +307,6 @@ export class HttpSession implements ClientSession {
     do {
       dropped += connection.end - connection.start;
       connection.start = connection.end;
-    } while (dropped < HTTP_DROPPED_MAX_BYTES && await this.#fill());
+    } while (dropped < HTTP_DROPPED_MAX_BYTES && await this.#fillMore());
   }
 }

@@ -12,7 +12,7 @@
  * ```
  *
  * So a flood of requests or connections is served slowly, and clients of the role hardly notice it. Urgent requests go
- * first: whoever asks whether the role is alive must not wait for others.
+ * first: a program that asks whether the role is alive must not wait for others.
  *
  * @module
  */
