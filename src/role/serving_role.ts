@@ -245,11 +245,6 @@ export abstract class ServingRole<S extends ClientSession> {
     };
   }
 
-  /** Resolves when the values of servers are fresh. A role that has none has nothing to wait for. */
-  refresh(): Promise<void> {
-    return Promise.resolve();
-  }
-
   /** Returns why the role should get no clients at present, in a few words; `undefined` when it is ready. */
   notReady(): string | undefined {
     return this.isStopping ? "it is stopping" : undefined;
