@@ -537,6 +537,10 @@ export const WATCHED_KEYS_MAX_COUNT = 4_096;
  * limit.
  */
 export const BLOCKING_TIMEOUT_MAX_MS = 2 ** 31 - 1;
+/** The longest time of a timer of the engine: 24 days. */
+export const TIMER_MAX_MS = 2 ** 31 - 1;
+/** The number of commands that continue in one turn after a pause of the clients. Each may take about 10 µs. */
+export const HELD_COMMANDS_PER_TURN_COUNT = 64;
 /** The longest name of a channel, which is that of a key because the proxy finds a channel's server in the same way. */
 export const CHANNEL_SIZE_MAX_BYTES = KEY_SIZE_MAX_BYTES;
 /**

@@ -51,12 +51,12 @@ export const CONNECTION_ROWS: Rows = {
   },
   client: {
     syntax:
-      "id | getname | setname name | setinfo option value | list … | info | kill … | unblock id | no-evict … | no-touch …",
+      "id | getname | setname name | setinfo option value | list … | info | kill … | unblock id | pause ms … | unpause | reply … | no-evict … | no-touch …",
     summary: "Shows and changes connections. `client help` lists the subcommands.",
     since: "2.4.0",
     complexity: "O(N) for `list` and `kill`, N: connections; O(1) for the others",
     mayTakeLong: true,
-    admin: { subcommands: ["kill", "unblock"], shownCount: 16 },
+    admin: { subcommands: ["kill", "unblock", "pause", "unpause"], shownCount: 16 },
     textReply: ["info", "list"],
     proxy: { refusedSubcommands: { "no-touch": "servers do not know which of the proxy's connections is whose" } },
   },

@@ -28,6 +28,21 @@ export const SERVER_ROWS: Rows = {
     secret: "settings",
     admin: { subcommands: ["set", "resetstat", "rewrite"], shownCount: 2 },
   },
+  role: {
+    syntax: "",
+    summary: "Returns the role of the server, which is always master: there are no replicas.",
+    since: "2.8.12",
+    complexity: "O(1)",
+    fast: true,
+    dangerous: true,
+  },
+  module: {
+    syntax: "list | load path [argument …] | unload name",
+    summary: "Returns the modules, of which there are none, and refuses to load one.",
+    since: "4.0.0",
+    complexity: "O(1)",
+    dangerous: true,
+  },
   swapdb: {
     syntax: "index:int index:int",
     summary: "Swaps databases, of which there is only one.",

@@ -182,6 +182,7 @@ function runOrQueue(
   request: Request,
   reply: Reply,
 ): Command | undefined {
+  if (client.isPaused && isHeldBack(client, command, shared, request)) return heldBack(command!);
   const queue = () => {
     client.transaction!.add(command!, request);
     reply.status("QUEUED");
@@ -195,6 +196,57 @@ function runOrQueue(
 function noteRejection({ shared }: CommandContext, request: Request): void {
   const position = commandIndex.find(request.bytes, request.starts[0]!, request.lengths[0]!);
   if (position !== -1) shared.instruments.commands.reject(position);
+}
+
+/** Returns whether a request must wait for the end of a pause. A request that is wrong gets its error immediately. */
+function isHeldBack(
+  client: CommandContext["client"],
+  command: Command | undefined,
+  { pause }: CommandContext["shared"],
+  request: Request,
+): boolean {
+  return command !== undefined && acceptsCount(command.arity, request.count) &&
+    pause.holdsBack(client, command.specification, request);
+}
+
+/** Returns a command that waits until clients are not paused any more, and then runs `command`. */
+function heldBack(command: Command): Command {
+  const run: Run = (context, request, reply) => runAfterPause(context, command, request, reply);
+  // The time for which it waits does not count.
+  const specification: CommandSpecification = { ...command.specification, routing: "wait" };
+  return { ...command, specification, writes: false, grows: false, wakes: 0, run };
+}
+
+async function runAfterPause(
+  context: CommandContext,
+  command: Command,
+  request: Request,
+  reply: Reply,
+): Promise<void> {
+  const { client, shared } = context;
+  while (isHeldBack(client, command, shared, request)) {
+    const held = shared.pause.hold();
+    try {
+      await context.block(() => {
+        client.waiter = held;
+        return held.ended;
+      });
+    } finally {
+      client.waiter = undefined;
+      held.end();
+    }
+    if (held.refusal !== undefined) throw held.refusal;
+  }
+  context.resume();
+  // The call is counted, and timed, when it runs.
+  shared.instruments.commands.uncount(command.position);
+  try {
+    const admitted = runOrQueue(context, command, request, reply);
+    if (admitted !== undefined) await runCounted(context, admitted, request, reply);
+  } catch (error) {
+    if (error instanceof DelayedReplyError && error.delayMs > 0) await failLater(error);
+    throw error;
+  }
 }
 
 /** Rejects with `error` after its delay. */

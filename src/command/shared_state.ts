@@ -9,6 +9,7 @@ import { Channels } from "../connection/channels.ts";
 import type { ClientState } from "../connection/client_state.ts";
 import type { Configuration } from "../connection/configuration.ts";
 import { Instruments } from "../metrics/instruments.ts";
+import { Pause } from "../connection/pause.ts";
 import type { Store } from "../store/store.ts";
 import { Holds } from "./holds.ts";
 import { ObservedKeys } from "./observed_keys.ts";
@@ -30,6 +31,8 @@ export class SharedState {
   readonly untilTimed: Int32Array;
   /** The hot and the big keys. */
   readonly keys: ObservedKeys;
+  /** Holds back the commands of all clients for a time. */
+  readonly pause: Pause;
   /** Whether local clients may run `debug`. */
   enablesDebug = false;
   /** The reason why no command may write at present: the log cannot be written. */
@@ -48,11 +51,18 @@ export class SharedState {
     this.configuration = configuration;
     this.instruments = instruments;
     this.untilTimed = instruments.commands.untilTimed;
+    this.pause = new Pause(this.clients);
   }
 
   /** Returns an id that no other connection has had. */
   nextId(): number {
     return ++this.#ids;
+  }
+
+  /** Adds a connection to the list. */
+  add(client: ClientState): void {
+    this.clients.set(client.id, client);
+    this.pause.admit(client);
   }
 
   /** Ends a connection's transaction and its watches. */

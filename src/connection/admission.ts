@@ -7,6 +7,7 @@
 
 import { parseInteger64 } from "../bytes.ts";
 import { checkSizes, isOpen, unknownCommand, wrongCount } from "../catalog/call.ts";
+import type { Group } from "../catalog/row.ts";
 import { acceptsCount } from "../catalog/specification.ts";
 import type { CommandSpecification } from "../catalog/specification.ts";
 import { ReplyError } from "../errors.ts";
@@ -42,12 +43,23 @@ function checkState(
       `Can't execute '${name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`,
     );
   }
+  if (client.isMonitoring && usesKeyspace(specification)) {
+    throw new ReplyError("ERR", "Replica can't interact with the keyspace");
+  }
   if (client.transaction !== undefined && specification.inTransaction === "refused") {
     throw new ReplyError("ERR", "Command not allowed inside a transaction");
   }
   checkSizes(specification, request);
   // The check is done now, so that no command of the transaction runs.
   if (client.transaction !== undefined && specification.selectsDatabase) checkDatabase(client, request);
+}
+
+/** The groups of commands that a client which monitors may run. */
+const WITHOUT_KEYS: readonly Group[] = ["transaction", "channel", "connection", "server"];
+
+/** Returns whether a command reads or writes data, or publishes, which Redis counts as writing. */
+function usesKeyspace({ group, routing }: CommandSpecification): boolean {
+  return !WITHOUT_KEYS.includes(group) || routing === "publish";
 }
 
 /** The explanation in the error with which `select` ends the connection. */

@@ -142,6 +142,8 @@ function confirm(
   start: number,
   length: number,
 ): void {
+  // A client that has turned its replies off gets this all the same, as in Redis.
+  if (client.silence !== "none" && client.executedCount < 0) client.isHeard = true;
   reply.push(3);
   reply.bytes(VERBS[verb], 0, VERBS[verb].length);
   if (bytes === undefined) reply.nil();

@@ -5,11 +5,13 @@
  * @module
  */
 
-import { parseInteger64 } from "../bytes.ts";
 import { ReplyError } from "../errors.ts";
-import { CLIENT_FIXED_BYTES, CLIENT_NAME_MAX_BYTES } from "../limits.ts";
+import { CLIENT_NAME_MAX_BYTES } from "../limits.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
+import { pause, replyMode, unpause } from "./client_control.ts";
+import { describeClient } from "./client_facts.ts";
+import { ClientFilter } from "./client_filter.ts";
 import type { ClientState } from "./client_state.ts";
 import type { ConnectionContext } from "./context.ts";
 import { inSlices } from "./in_slices.ts";
@@ -26,15 +28,32 @@ export const CLIENT_SUBCOMMANDS: Subcommands = {
   kill: {
     arity: -3,
     run: kill,
-    help: [
-      "KILL <ip:port> | [ID <id>] [ADDR <ip:port>] [LADDR <ip:port>] [TYPE <type>] [USER <username>] [SKIPME YES|NO]",
-      "Kill connections.",
-    ],
+    help: ["KILL <ip:port> | <filter> <value> [<filter> <value> ...]", "Kill connections. The filters are below."],
   },
   list: {
     arity: -2,
     run: list,
-    help: ["LIST [TYPE NORMAL|PUBSUB|MASTER|REPLICA] [ID <id> ...]", "Return information about client connections."],
+    help: [
+      "LIST [<filter> <value> ...]",
+      "Return information about client connections that match all filters:",
+      "* ID <id> [<id> ...], TYPE NORMAL|PUBSUB|MASTER|REPLICA, NAME <name>, USER <username>",
+      "* ADDR <ip:port>, LADDR <ip:port>, IP <ip>, LIB-NAME <name>, LIB-VER <version>",
+      "* FLAGS <letters>, DB <index>; NOT- before any of these means the opposite",
+      "* MAXAGE <seconds>, IDLE <seconds>: at least this long; SKIPME YES|NO",
+    ],
+  },
+  pause: {
+    arity: -3,
+    run: pause,
+    help: [
+      "PAUSE <timeout> [WRITE|ALL]",
+      "Suspend all, or just write, clients for <timeout> milliseconds.",
+    ],
+  },
+  reply: {
+    arity: 3,
+    run: replyMode,
+    help: ["REPLY (ON|OFF|SKIP)", "Control the replies sent to the current connection."],
   },
   setname: { arity: 3, run: setName, help: ["SETNAME <name>", "Assign the name <name> to the current connection."] },
   setinfo: { arity: 4, run: setInfo, help: ["SETINFO LIB-NAME|LIB-VER <value>", "Set what the client's library is."] },
@@ -43,6 +62,7 @@ export const CLIENT_SUBCOMMANDS: Subcommands = {
     run: unblock,
     help: ["UNBLOCK <clientid> [TIMEOUT|ERROR]", "Unblock the specified blocked client."],
   },
+  unpause: { arity: 2, run: unpause, help: ["UNPAUSE", "Stop the current client pause, resuming traffic."] },
   "no-evict": {
     arity: 3,
     run: noEvict,
@@ -61,8 +81,8 @@ export const CLIENT_SUBCOMMANDS: Subcommands = {
 const CLIENTS_PER_STEP_COUNT = 32;
 
 /**
- * `client id | getname | setname name | setinfo … | list … | info | kill … | unblock … | no-evict … | no-touch …` shows
- * or changes connections.
+ * `client id | getname | setname name | setinfo … | list … | info | kill … | unblock … | pause … | unpause | reply … |
+ * no-evict … | no-touch …` shows or changes connections.
  */
 export function client(context: ConnectionContext, request: Request, reply: Reply): void | Promise<void> {
   return runSubcommand(CLIENT_SUBCOMMANDS, context, request, reply);
@@ -128,26 +148,16 @@ function onOrOff(request: Request, index: number): boolean {
 }
 
 function info(context: ConnectionContext, _request: Request, reply: Reply): void {
-  reply.verbatim(describe(context.client, context, "client|info", performance.now()));
+  reply.verbatim(describeClient(context.client, context.client, "client|info", performance.now()));
 }
 
 function list(context: ConnectionContext, request: Request, reply: Reply): void | Promise<void> {
-  let clients: readonly ClientState[] = [...context.shared.clients.values()];
-  if (request.count === 4 && request.is(2, "type")) {
-    const type = typeArgument(request, 3);
-    clients = clients.filter((client) => typeOf(client) === type);
-  } else if (request.count > 3 && request.is(2, "id")) {
-    const wanted: ClientState[] = [];
-    for (let i = 3; i < request.count; i++) {
-      const number = parseInteger64(request.bytes, request.start(i), request.length(i));
-      if (number === undefined) throw new ReplyError("ERR", "Invalid client ID");
-      const client = context.shared.clients.get(Number(number));
-      if (client !== undefined) wanted.push(client);
-    }
-    clients = wanted;
-  } else if (request.count !== 2) {
-    throw syntaxError();
-  }
+  const filter = new ClientFilter("Invalid client ID", false).read(request, 2);
+  const { client: own } = context;
+  const all = context.shared.clients;
+  // As in Redis, clients that are named are listed in the order of their numbers in the request.
+  const named = filter.ids?.map((id) => all.get(id)).filter((client) => client !== undefined);
+  const clients: readonly ClientState[] = named ?? [...all.values()];
   const nowMs = performance.now();
   let lines = "";
   let next = 0;
@@ -156,7 +166,8 @@ function list(context: ConnectionContext, request: Request, reply: Reply): void 
     for (; next < stop; next++) {
       const client = clients[next]!;
       // A client that is described later may have left meanwhile.
-      if (context.shared.clients.get(client.id) === client) lines += describe(client, context, "client|list", nowMs);
+      if (context.shared.clients.get(client.id) !== client || !filter.matches(client, own, nowMs)) continue;
+      lines += describeClient(client, own, "client|list", nowMs);
     }
     return next === clients.length;
   });
@@ -164,101 +175,25 @@ function list(context: ConnectionContext, request: Request, reply: Reply): void 
   reply.verbatim(lines);
 }
 
-/** The type of a client, as in `client list … TYPE`. */
-type ClientType = "normal" | "pubsub" | "master" | "replica";
-
-function typeOf(client: ClientState): ClientType {
-  return client.subscriptions > 0 ? "pubsub" : "normal";
-}
-
-function typeArgument(request: Request, index: number): ClientType {
-  const name = request.text(index).toLowerCase();
-  if (name === "slave") return "replica";
-  if (name === "normal" || name === "pubsub" || name === "master" || name === "replica") return name;
-  throw new ReplyError("ERR", `Unknown client type '${request.text(index)}'`);
-}
-
-/**
- * Returns one line about a client, with Redis's names for those fields that exist here. It is one template because
- * there may be many clients.
- *
- * @param command the command that is running
- */
-function describe(client: ClientState, context: ConnectionContext, command: string, nowMs: number): string {
-  const isOwn = client === context.client;
-  const queued = client.transaction?.count ?? client.executedCount;
-  const running = client.executedCount < 0 ? command : "exec";
-  return `id=${client.id} addr=${client.address} laddr=${client.localAddress} name=${client.name}` +
-    ` age=${secondsSince(client.createdMs, nowMs)} idle=${isOwn ? 0 : secondsSince(client.lastMs, nowMs)}` +
-    ` flags=${flagsOf(client)} db=0 sub=${client.channels.size} psub=${client.patterns.size}` +
-    ` multi=${queued} tot-mem=${client.account.bytes + CLIENT_FIXED_BYTES}` +
-    ` watch=${client.watched.size} cmd=${isOwn ? running : client.lastCommand} user=default` +
-    ` resp=${client.version} lib-name=${client.libraryName} lib-ver=${client.libraryVersion}\n`;
-}
-
-function secondsSince(sinceMs: number, nowMs: number): number {
-  return Math.max(0, Math.floor((nowMs - sinceMs) / 1000));
-}
-
-function flagsOf(client: ClientState): string {
-  let flags = "";
-  if (client.subscriptions > 0) flags += "P";
-  if (client.transaction !== undefined || client.executedCount >= 0) flags += "x";
-  if (client.waiter !== undefined) flags += "b";
-  if (client.isKept) flags += "e";
-  if (client.touchesNothing) flags += "T";
-  return flags === "" ? "N" : flags;
-}
-
-/** The properties that clients must have to be killed. */
-interface KillFilter {
-  id?: number;
-  address?: string;
-  localAddress?: string;
-  type?: ClientType;
-  skipsMe: boolean;
-}
-
 function kill(context: ConnectionContext, request: Request, reply: Reply): void | Promise<void> {
+  const { client: own, shared: { clients } } = context;
+  const nowMs = performance.now();
   const isOld = request.count === 3;
-  const filter = isOld ? { address: request.text(2), skipsMe: false } : killFilter(request);
-  const doomed = [...context.shared.clients.values()].filter((client) => {
-    return (filter.id === undefined || client.id === filter.id) &&
-      (filter.address === undefined || client.address === filter.address) &&
-      (filter.localAddress === undefined || client.localAddress === filter.localAddress) &&
-      (filter.type === undefined || typeOf(client) === filter.type) &&
-      !(filter.skipsMe && client === context.client);
+  const filter = new ClientFilter("client-id should be greater than 0", !isOld);
+  const address = isOld ? request.text(2) : undefined;
+  if (!isOld) filter.read(request, 2);
+  const doomed = [...clients.values()].filter((client) => {
+    return address === undefined ? filter.matches(client, own, nowMs) : client.address === address;
   });
   if (isOld && doomed.length === 0) throw new ReplyError("ERR", "No such client");
   for (const client of doomed) {
-    if (client === context.client) client.closing = true;
+    if (client === own) client.closing = true;
     else client.connection.kill();
   }
   if (isOld) reply.ok();
   else reply.integer(doomed.length);
   // After any wait, even the shortest, the connection checks whether it has to end.
-  if (context.client.closing && !context.client.executing) return Promise.resolve();
-}
-
-function killFilter(request: Request): KillFilter {
-  const filter: KillFilter = { skipsMe: true };
-  for (let i = 2; i < request.count; i += 2) {
-    if (i + 1 === request.count) throw syntaxError();
-    if (request.is(i, "id")) {
-      filter.id = Number(parseInteger64(request.bytes, request.start(i + 1), request.length(i + 1)) ?? NaN);
-      if (!(filter.id > 0)) throw new ReplyError("ERR", "client-id should be greater than 0");
-    } else if (request.is(i, "addr")) filter.address = request.text(i + 1);
-    else if (request.is(i, "laddr")) filter.localAddress = request.text(i + 1);
-    else if (request.is(i, "type")) filter.type = typeArgument(request, i + 1);
-    else if (request.is(i, "user")) {
-      // There is only one user.
-      if (request.text(i + 1) !== "default") throw new ReplyError("ERR", `No such user '${request.text(i + 1)}'`);
-    } else if (request.is(i, "skipme")) {
-      if (!request.is(i + 1, "yes") && !request.is(i + 1, "no")) throw syntaxError();
-      filter.skipsMe = request.is(i + 1, "yes");
-    } else throw syntaxError();
-  }
-  return filter;
+  if (own.closing && !own.executing) return Promise.resolve();
 }
 
 function unblock(context: ConnectionContext, request: Request, reply: Reply): void {
@@ -273,7 +208,8 @@ function unblock(context: ConnectionContext, request: Request, reply: Reply): vo
   else if (request.count === 4 && !request.is(3, "timeout")) {
     throw new ReplyError("ERR", "CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
   }
-  const waiter = context.shared.clients.get(roundedInteger(request, 2))?.waiter;
+  const pending = context.shared.clients.get(roundedInteger(request, 2))?.waiter;
+  const waiter = pending?.isPostponed === true ? undefined : pending;
   if (isError) waiter?.refuse(new ReplyError("UNBLOCKED", "client unblocked via CLIENT UNBLOCK"));
   else waiter?.expire();
   reply.integer(waiter === undefined ? 0 : 1);

@@ -35,17 +35,27 @@ export interface QueuedCommands {
   readonly count: number;
   /** Whether a request could not be queued. */
   isSpoilt: boolean;
+  /** Whether one of the requests may change data. */
+  readonly writes: boolean;
   /** Releases the memory of the queue. Safe to call twice. */
   free(): void;
 }
 
 /** A waiting command, with the ways in which other code can end its wait. */
 export interface PendingWait {
+  /** Whether the command waits for the end of a pause of all clients, which `client unblock` does not end. */
+  readonly isPostponed?: boolean;
   /** Sends the reply for a wait that has timed out. */
   expire(): void;
   /** Sends an error as the reply. */
   refuse(error: ReplyError): void;
 }
+
+/**
+ * The replies that a client does not get, set by `client reply`: none of them, the one to the next request, the one to
+ * the request that is running, or all.
+ */
+export type Silence = "none" | "next" | "this" | "all";
 
 /** The remaining steps of a command in a transaction. */
 export interface UnfinishedSteps {
@@ -91,6 +101,11 @@ export class ClientState<Queue extends QueuedCommands = QueuedCommands> {
    * `client no-evict`.
    */
   isKept = false;
+  /**
+   * Whether a command of a client that gets no replies has written something that the client gets all the same: the
+   * confirmation of a subscription.
+   */
+  isHeard = false;
   /** The number of wrong passwords that the client has sent. */
   failedLogins = 0;
   /** Whether the connection ends after the pending replies are written. */
@@ -114,7 +129,7 @@ export class ClientState<Queue extends QueuedCommands = QueuedCommands> {
   readonly channels = new Set<string>();
   /** The patterns that the client listens to, as text of one character per byte. */
   readonly patterns = new Set<string>();
-  /** Whether the client is authenticated, in no transaction, and free to run any command. */
+  /** Whether the client is authenticated, in no transaction, gets its replies, and is free to run any command. */
   isFastPath = false;
   /** The memory that the client uses, as part of the memory of all clients. */
   readonly account: ClientAccount;
@@ -122,6 +137,9 @@ export class ClientState<Queue extends QueuedCommands = QueuedCommands> {
   #lastNameLength = 0;
   #authenticated: boolean;
   #transaction: Queue | undefined;
+  #isPaused = false;
+  #isMonitoring = false;
+  #silence: Silence = "none";
 
   constructor(
     id: number,
@@ -197,6 +215,36 @@ export class ClientState<Queue extends QueuedCommands = QueuedCommands> {
     this.update();
   }
 
+  /** Whether the clients of the role are paused (pause.ts). */
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  set isPaused(isPaused: boolean) {
+    this.#isPaused = isPaused;
+    this.update();
+  }
+
+  /** Whether the client gets the requests of all clients, so that it may not use keys itself. */
+  get isMonitoring(): boolean {
+    return this.#isMonitoring;
+  }
+
+  set isMonitoring(isMonitoring: boolean) {
+    this.#isMonitoring = isMonitoring;
+    this.update();
+  }
+
+  /** The replies that the client does not get. */
+  get silence(): Silence {
+    return this.#silence;
+  }
+
+  set silence(silence: Silence) {
+    this.#silence = silence;
+    this.update();
+  }
+
   /** The number of channels and patterns that the client listens to. */
   get subscriptions(): number {
     return this.channels.size + this.patterns.size;
@@ -209,6 +257,7 @@ export class ClientState<Queue extends QueuedCommands = QueuedCommands> {
 
   /** Sets {@linkcode isFastPath} again. Code that changes the subscriptions or the protocol's version calls this. */
   update(): void {
-    this.isFastPath = this.#authenticated && this.#transaction === undefined && !this.onlyListens;
+    this.isFastPath = this.#authenticated && this.#transaction === undefined && !this.onlyListens &&
+      !this.#isPaused && !this.#isMonitoring && this.#silence === "none";
   }
 }

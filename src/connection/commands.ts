@@ -10,6 +10,7 @@ import { command, COMMAND_SUBCOMMANDS } from "./command_info.ts";
 import { config, CONFIG_SUBCOMMANDS } from "./config.ts";
 import * as connection from "./connection.ts";
 import type { RunOnConnection } from "./context.ts";
+import { module, MODULE_SUBCOMMANDS, role } from "./roles.ts";
 import type { Subcommands } from "./subcommands.ts";
 
 const { PUBSUB_SUBCOMMANDS, ...channelCommands } = channel;
@@ -21,6 +22,8 @@ export const CONNECTION_COMMANDS: Readonly<Record<string, RunOnConnection>> = {
   client,
   command,
   config,
+  module,
+  role,
 };
 
 /** The subcommands of the commands that have some, by name. */
@@ -28,5 +31,6 @@ export const CONNECTION_SUBCOMMANDS: Readonly<Record<string, Subcommands>> = {
   client: CLIENT_SUBCOMMANDS,
   command: COMMAND_SUBCOMMANDS,
   config: CONFIG_SUBCOMMANDS,
+  module: MODULE_SUBCOMMANDS,
   pubsub: PUBSUB_SUBCOMMANDS,
 };

@@ -145,6 +145,7 @@ export function reset(context: ConnectionContext, _request: Request, reply: Repl
   shared.reset(client);
   client.name = "";
   client.touchesNothing = client.isKept = false;
+  client.silence = "none";
   client.authenticated = !context.role.passwordRequired;
   if (client.version !== 0) context.speak(2);
   reply.status("RESET");

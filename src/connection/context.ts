@@ -12,11 +12,14 @@ import type { Request } from "../wire/request.ts";
 import type { Channels } from "./channels.ts";
 import type { ClientState, ProtocolVersion } from "./client_state.ts";
 import type { Configuration } from "./configuration.ts";
+import type { Pause } from "./pause.ts";
 
 /** The state that the connections of one role share. */
 export interface SharedConnections {
   readonly configuration: Configuration;
   readonly channels: Channels;
+  /** Holds back the commands of all clients for a time. */
+  readonly pause: Pause;
   /** The open connections, by id. */
   readonly clients: ReadonlyMap<number, ClientState>;
   /** Ends a connection's transaction, its watches, and its subscriptions. */

@@ -168,6 +168,11 @@ export class CommandStats {
     this.#counted[position]! -= 1;
   }
 
+  /** Takes back a call that was counted when it had to wait, and is counted again when it runs. */
+  uncount(position: number): void {
+    this.#counted[position]! -= 1;
+  }
+
   /** Computes the strides again. It is called several times a second. */
   sweep(): void {
     for (let position = 0; position < this.count; position++) {

@@ -7,6 +7,7 @@
 import type { Channels } from "../connection/channels.ts";
 import type { ClientState } from "../connection/client_state.ts";
 import type { Configuration } from "../connection/configuration.ts";
+import { Pause } from "../connection/pause.ts";
 import { ReplyError } from "../errors.ts";
 import type { ClientLink, LinkedConnections } from "./client/client_link.ts";
 
@@ -16,6 +17,8 @@ export class Connections implements LinkedConnections {
   readonly channels: Channels;
   /** The clients that are served, by id. */
   readonly clients = new Map<number, ClientState>();
+  /** Holds back the requests of all clients for a time. */
+  readonly pause: Pause = new Pause(this.clients);
   readonly #links = new Map<number, ClientLink>();
   #ids = 0;
 
@@ -32,6 +35,7 @@ export class Connections implements LinkedConnections {
   add(link: ClientLink): void {
     this.clients.set(link.client.id, link.client);
     this.#links.set(link.client.id, link);
+    this.pause.admit(link.client);
   }
 
   remove(client: ClientState): void {

@@ -278,7 +278,7 @@ export class Proxy extends ServingRole<Session> implements SessionHost, Observed
     return {
       ...this.roleFacts({
         authorityExpiresMs: this.#backend.authorityExpiresMs,
-        blockedClients: this.#waits.count,
+        blockedClients: this.#waits.count + this.connections.pause.heldCount,
         channels: this.#hub.channels,
       }),
       changes: this.#changes,
@@ -356,6 +356,7 @@ export class Proxy extends ServingRole<Session> implements SessionHost, Observed
 
   protected override async end(): Promise<void> {
     const unwatched = this.#watch.close();
+    this.connections.pause.close();
     // Servers unblock the clients that have left, so that no element is taken for one of them.
     await this.endServing(() => withinMs(this.#waits.settled(), ABANDONED_WAITS_GRACE_MS));
     clearInterval(this.#serversTimer);

@@ -189,7 +189,7 @@ export class Server extends ServingRole<Session> implements SessionHost, Observe
 
   #facts(): ServerFacts {
     return {
-      ...this.roleFacts({ blockedClients: this.shared.waiters.count, channels: this.shared.channels }),
+      ...this.roleFacts({ blockedClients: this.shared.waiters.count + this.shared.pause.heldCount, channels: this.shared.channels }),
       data: { ...this.store.statistics, evicts: this.store.room.evicts },
       persistence: this.#persistence.status,
     };
@@ -245,6 +245,7 @@ export class Server extends ServingRole<Session> implements SessionHost, Observe
 
   protected override async end(): Promise<void> {
     clearTimeout(this.#reclaimTimer);
+    this.shared.pause.close();
     await this.endServing();
     try {
       await this.#persistence.close();
@@ -259,7 +260,9 @@ export class Server extends ServingRole<Session> implements SessionHost, Observe
   #reclaim(): void {
     this.store.nowMs = Date.now();
     // Removing a key has to be logged, so it waits while the log refuses. A key that a long command holds must stay.
-    const expires = this.shared.refusal === undefined && this.store.held === undefined;
+    // While clients are paused, only a key that a command finds expired is removed.
+    const { refusal, pause } = this.shared;
+    const expires = refusal === undefined && this.store.held === undefined && !pause.isOn;
     const isMore = (expires && runFor(EXPIRY_SLICE_MS, () => this.store.expireDue(RECLAIM_STEPS_COUNT))) ||
       runFor(FREEING_SLICE_MS, () => this.store.freeRemoved(RECLAIM_STEPS_COUNT));
     this.shared.keys.sweep(this.store.nowMs);

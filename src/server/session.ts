@@ -258,7 +258,10 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner, 
     if (this.#connection.closed) return;
     const version = this.client.version === 3 ? 3 : 2;
     // A client gets what it publishes to itself before the reply to `publish`, but not within the reply to `exec`.
-    if (isOwn && !this.client.executing && message.tail === undefined && this.#mailbox?.hasLater !== true) {
+    const isSilent = this.client.silence !== "none";
+    if (
+      isOwn && !isSilent && !this.client.executing && message.tail === undefined && this.#mailbox?.hasLater !== true
+    ) {
       const head = message.head(version);
       return this.#reply.raw(head, 0, head.length);
     }
@@ -339,7 +342,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner, 
     try {
       if (!await connection.fill()) return;
       if (!this.#chooseProtocol()) return await this.#refuse(FOREIGN_PROTOCOL_LINE);
-      this.shared.clients.set(this.client.id, this.client);
+      this.shared.add(this.client);
       for (;;) {
         const next = this.#runBatch();
         if (next === Next.Read && this.#isBrief) {
@@ -480,7 +483,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner, 
     this.store.touches = !this.client.touchesNothing;
     // Replies from before a wait that are not written yet still depend on the earlier writes.
     if (this.log !== undefined && this.#reply.size === 0) this.#writesBefore = this.log.writes;
-    return this.#runRequests();
+    return this.client.silence === "none" ? this.#runRequests() : this.#runSilently();
   }
 
   /** Whether one short piece of replies is all there is to write. */
@@ -558,6 +561,54 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner, 
         return Next.Pause;
       }
     }
+  }
+
+  /**
+   * Runs requests of a client that has turned its replies off, up to the first that it gets the reply to. Each reply is
+   * dropped as a whole, so those before it are written first.
+   */
+  #runSilently(): Next {
+    const { client } = this;
+    const reply = this.#reply;
+    const { slices } = this.role;
+    const startedMs = performance.now();
+    this.untilClock = BATCH_CLOCK_COUNT;
+    this.store.forgetAhead();
+    while (client.silence !== "none") {
+      if (reply.size > 0) return Next.Flush;
+      const taken = this.#reader.take();
+      if (taken !== Taken.Request) {
+        if (taken === Taken.Nothing) return Next.Read;
+        this.#fail(this.#reader.problem);
+        if (taken === Taken.Lost) return Next.Close;
+        continue;
+      }
+      this.role.commands++;
+      if (client.silence === "next") client.silence = "this";
+      const pending = execute(this, this.#reader.request, reply);
+      if (pending !== undefined) {
+        this.#pending = pending.then(() => this.#endSilentRequest());
+        return Next.Wait;
+      }
+      this.#endSilentRequest();
+      if (--this.untilClock > 0) continue;
+      this.untilClock = BATCH_CLOCK_COUNT;
+      const ranMs = performance.now() - startedMs;
+      if (slices.isLong(ranMs)) {
+        slices.ranLong(ranMs);
+        return Next.Pause;
+      }
+    }
+    return this.#runRequests();
+  }
+
+  /** Drops the reply to a request that the client wants none to. */
+  #endSilentRequest(): void {
+    const { client } = this;
+    const isDropped = client.silence === "this" || client.silence === "all";
+    if (isDropped && !client.isHeard) this.#reply.clear();
+    client.isHeard = false;
+    if (client.silence === "this") client.silence = "none";
   }
 
   /** Prefetches the memory of the next requests' keys. Returns where to look ahead again. */

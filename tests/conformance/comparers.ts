@@ -59,6 +59,7 @@ const COMPARERS: Readonly<Record<string, Comparer>> = {
   "config help": each(firstItem),
   "debug help": each(firstItem),
   "memory help": each(firstItem),
+  "module help": each(firstItem),
   "object help": each(firstItem),
   "pubsub help": each(firstItem),
   "command count": each(withoutDigits),

@@ -58,6 +58,7 @@ const UNCHECKED_REPLY_MAX_BYTES = 64 * 1024;
 const SHORT_REPLY_MAX_BYTES = 1024;
 
 const GONE = "the connection was ended meanwhile";
+const NOTHING = new Uint8Array(0);
 
 /** The keys that a client watches on one server for the sake of a transaction. */
 export interface ServerWatch {
@@ -229,6 +230,21 @@ export class ClientLink implements ConnectionContext, ClientConnection, OutboxOw
   /** Makes an error the reply to a request. */
   refuse(pending: PendingReply, code: ReplyCode, message: string): void {
     this.#host.ownReplies.refuse(pending, code, message);
+  }
+
+  /**
+   * Fills a place with nothing, since the client does not want the reply.
+   *
+   * @param sent what the request has charged to the client
+   */
+  completeSilently(place: PendingReply, sent: { sentBytes: number }): void {
+    if (this.isGone) return;
+    this.client.account.release(Held.Request, sent.sentBytes);
+    sent.sentBytes = 0;
+    this.order.take(place, NOTHING, 0, 0);
+    // Nothing is written that would report this.
+    if (this.isIdle && this.outbox.size === 0) this.#whenDrained?.resolve();
+    this.backpressure.update();
   }
 
   /** Returns whether a reply is taken. If not, it was replaced by an error. */

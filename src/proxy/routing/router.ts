@@ -26,7 +26,9 @@ import type { Cluster } from "../backend/cluster.ts";
 import type { Loans } from "../backend/loans.ts";
 import type { ClientLink, PendingReply } from "../client/client_link.ts";
 import type { OwnReplies } from "../client/own_replies.ts";
+import { PausedRequest } from "../client/paused_request.ts";
 import type { Frame } from "../client/queued_requests.ts";
+import { SilentReply } from "../client/silent_reply.ts";
 import type { ChannelHub } from "./channel_hub.ts";
 import { FirstNonNil } from "./first_non_nil.ts";
 import { Gather } from "./gather.ts";
@@ -104,14 +106,56 @@ export class Router {
   ): boolean {
     if (specification !== undefined && !link.isIdle && this.#needsIdle(link, specification)) return false;
     if (this.#waits.total !== 0 && this.#isHeld(link, slotPushedTo(link, specification, request))) return false;
-    const pending = link.order.open();
+    if (link.client.isPaused && specification !== undefined && this.#isPaused(link, specification, request)) {
+      return false;
+    }
+    if (link.client.silence !== "none") return this.#routeSilently(link, specification, request, frame);
+    this.#begin(link.order.open(), specification, request, frame);
+    return true;
+  }
+
+  /** Begins a request to which the client wants no reply, unless it turns replies on again. */
+  #routeSilently(
+    link: ClientLink,
+    specification: CommandSpecification | undefined,
+    request: Request,
+    frame: Frame,
+  ): true {
+    const { client } = link;
+    if (client.silence === "next") client.silence = "this";
+    const place = link.order.open();
+    // A subscription is confirmed in any case, as in Redis.
+    const silent = specification?.subscription === undefined ? new SilentReply(place) : undefined;
+    this.#begin(silent ?? place, specification, request, frame);
+    silent?.routed();
+    if (client.silence === "this") client.silence = "none";
+    return true;
+  }
+
+  /** Returns whether a request has to wait for the end of a pause, and if so, holds it back. */
+  #isPaused(link: ClientLink, specification: CommandSpecification, request: Request): boolean {
+    const { pause } = link.shared;
+    if (!acceptsCount(specification.arity, request.count)) return false;
+    if (!pause.holdsBack(link.client, specification, request)) return false;
+    // Replies in flight are not held up, and an end of the client's side must not drop them.
+    if (link.isIdle) new PausedRequest(link, pause.hold());
+    return true;
+  }
+
+  /** Begins a request that has its place in the order of replies. */
+  #begin(
+    pending: PendingReply,
+    specification: CommandSpecification | undefined,
+    request: Request,
+    frame: Frame,
+  ): void {
+    const { link } = pending;
     pending.repeatable = specification?.writes !== true;
     if (specification !== undefined && isLong(specification, request)) {
       link.backpressure.hold(this.#takeLong(pending, specification, request, frame));
     } else {
       this.#take(pending, specification, request, frame);
     }
-    return true;
   }
 
   /** Executes a request, or refuses it. */

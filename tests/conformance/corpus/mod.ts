@@ -9,6 +9,7 @@ import { AUTHENTICATION } from "./authentication.ts";
 import { BLOCKING } from "./blocking.ts";
 import { CHANNELS } from "./channels.ts";
 import { CONNECTIONS } from "./connections.ts";
+import { DIAGNOSIS } from "./diagnosis.ts";
 import { HASHES } from "./hashes.ts";
 import { KEYS } from "./keys.ts";
 import { LISTS } from "./lists.ts";
@@ -29,6 +30,7 @@ export const GROUPS: readonly Group[] = [
   CHANNELS,
   CONNECTIONS,
   PROTOCOLS,
+  DIAGNOSIS,
 ];
 
 /** Groups for servers that require the password. */
