@@ -189,7 +189,10 @@ export class Server extends ServingRole<Session> implements SessionHost, Observe
 
   #facts(): ServerFacts {
     return {
-      ...this.roleFacts({ blockedClients: this.shared.waiters.count + this.shared.pause.heldCount, channels: this.shared.channels }),
+      ...this.roleFacts({
+        blockedClients: this.shared.waiters.count + this.shared.pause.heldCount,
+        channels: this.shared.channels,
+      }),
       data: { ...this.store.statistics, evicts: this.store.room.evicts },
       persistence: this.#persistence.status,
     };
