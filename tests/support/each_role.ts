@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Role } from "../../src/connection/context.ts";
 import type { ServingRole } from "../../src/role/serving_role.ts";
 import type { ClientSession } from "../../src/net/clients.ts";
 import type { Server, ServerSettings } from "../../src/server/main.ts";
@@ -14,7 +15,7 @@ import { RespClient } from "./resp_client.ts";
 /** A role that is tested. */
 export interface TestedRole {
   readonly name: "server" | "proxy";
-  readonly role: ServingRole<ClientSession>;
+  readonly role: ServingRole<ClientSession> & Role;
   /** The server itself, or those of the proxy. */
   readonly servers: readonly Server[];
   /** Connects a client that speaks a version of RESP. */
@@ -41,7 +42,7 @@ export function testEachRole(
 
 function testedRole(
   name: "server" | "proxy",
-  role: ServingRole<ClientSession>,
+  role: ServingRole<ClientSession> & Role,
   servers: readonly Server[],
 ): TestedRole {
   return {
