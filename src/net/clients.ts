@@ -62,8 +62,8 @@ export interface ClientsOptions<S extends ClientSession> {
    */
   readonly maxConnections?: number;
   /**
-   * Whether a new connection that finds all places taken gets the place of the one that has waited longest. Then nobody
-   * keeps others out by holding connections. Without it, the new connection is rejected.
+   * Whether a new connection that finds all places taken gets the place of the one that has waited longest. Then no
+   * client keeps others out by holding connections. Without it, the new connection is rejected.
    */
   readonly displaces?: boolean;
   /** Returns a promise that resolves when one more may be accepted; `undefined` when it may be accepted now. */
@@ -253,8 +253,11 @@ export class Clients<S extends ClientSession> {
   async #serve(socket: Deno.TcpConn | Deno.TlsConn): Promise<void> {
     this.accepted++;
     if (this.#handshaking.size >= HANDSHAKES_MAX_COUNT || this.#open >= this.#fullCount) {
-      this.rejected++;
-      if (!this.#displaceHandshake()) return await this.#drop(() => abort(socket));
+      if (this.#options.displaces !== true) {
+        this.rejected++;
+        return await this.#drop(() => abort(socket));
+      }
+      this.#displaceHandshake();
     }
     this.#handshaking.add(socket);
     try {
@@ -278,13 +281,13 @@ export class Clients<S extends ClientSession> {
     }
   }
 
-  /** Closes the connection whose handshake began first. Returns `false` when none may be closed. */
-  #displaceHandshake(): boolean {
+  /** Closes the connection whose handshake began first, if there is one. */
+  #displaceHandshake(): void {
     const [oldest] = this.#handshaking;
-    if (this.#options.displaces !== true || oldest === undefined) return false;
+    if (oldest === undefined) return;
+    this.rejected++;
     this.#handshaking.delete(oldest);
     this.#drop(() => abort(oldest));
-    return true;
   }
 
   /** Closes the session that has waited longest. Returns `false` when none may be closed. */
