@@ -987,3 +987,30 @@ export const BIG_KEYS_REFRESH_INTERVAL_MS = 2_000;
 export const TOP_ROWS_DEFAULT_COUNT = 10;
 /** The most keys of one request that are counted or measured. Others of a longer request are passed over evenly. */
 export const OBSERVED_KEYS_MAX_COUNT = 16;
+/** The bytes of a key that are shown where only text is shown. */
+export const KEY_TEXT_MAX_BYTES = 64;
+
+// Problems that operators are told of.
+
+/** A value is a problem from this size on: copying or sending it takes some ten ms. */
+export const BIG_KEY_PROBLEM_BYTES = 32 * 1024 * 1024;
+/** A value is a problem from this number of elements on. */
+export const BIG_KEY_PROBLEM_ELEMENTS_COUNT = 500_000;
+/** A key is hot if this part of a server's requests use it … */
+export const HOT_KEY_PROBLEM_SHARE = 0.2;
+/** … and as many a second: below that, a server is not busy. */
+export const HOT_KEY_PROBLEM_PER_SECOND = 1_000;
+/** Memory is nearly full from this part of its limit on. */
+export const MEMORY_PROBLEM_SHARE = 0.95;
+/** Eviction is a problem while a smaller part of reads than this finds its key. */
+export const EVICTION_PROBLEM_HIT_RATIO = 0.8;
+/** The fewest reads from which that part is computed. */
+export const EVICTION_PROBLEM_LOOKUPS_MIN_COUNT = 1_000;
+/** A role has many clients from this part of its limit on. */
+export const CLIENTS_PROBLEM_SHARE = 0.9;
+/** The days before a certificate expires from which on it is a problem. */
+export const EXPIRY_PROBLEM_DAYS = 30;
+/** The days before a certificate expires from which on it is a critical problem. */
+export const EXPIRY_CRITICAL_DAYS = 7;
+/** Commands are slow when one of a hundred takes this long. */
+export const SLOW_PROBLEM_MS = 50;

@@ -27,6 +27,24 @@ export interface Observed {
   refresh(): Promise<void>;
 }
 
+/** A key that is used often. */
+export interface HotKeyOverview {
+  /** The key as text (key_text.ts). */
+  readonly name: string;
+  readonly requestsPerSecond: number;
+  /** The part of the server's uses of keys, from 0 to 1. */
+  readonly share: number;
+}
+
+/** A key with a large value. */
+export interface BigKeyOverview {
+  /** The key as text (key_text.ts). */
+  readonly name: string;
+  readonly bytes: number;
+  readonly elements: number;
+  readonly type: string;
+}
+
 /** The state of one server. */
 export interface ServerOverview {
   /** The address, as the list of servers has it. */
@@ -67,6 +85,10 @@ export interface ServerOverview {
   readonly certificateExpiresInDays?: number;
   /** The number of requests that the slow log has recorded, since the start. */
   readonly slowRequests?: number;
+  /** The key that is used most. */
+  readonly hotKey?: HotKeyOverview;
+  /** The key with the largest value. */
+  readonly bigKey?: BigKeyOverview;
   /** How old the server's own values are. */
   readonly ageMs?: number;
 }
