@@ -1,0 +1,66 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { ask, clustered, connectResp } from "../support/proxy_rig.ts";
+
+Deno.test(
+  "the proxy joins the hot and the big keys of its servers",
+  clustered(3, async ({ connect, key, proxy }) => {
+    using client = await connect();
+    assertEquals(await client.call("bigkeys"), []);
+    assertEquals(await client.call("hotkeys"), []);
+    const [a, b, c] = [key(0), key(1), key(2)];
+    await client.call("set", a, "x".repeat(1000));
+    await client.call("rpush", b, ...Array(2000).fill("element"));
+    await client.call("sadd", c, "x".repeat(20_000));
+    for (let i = 0; i < 30; i++) {
+      await client.call("get", a);
+      if (i % 2 === 0) await client.call("llen", b);
+      if (i % 5 === 0) await client.call("scard", c);
+    }
+    const rows = await client.call("bigkeys") as [string, number, number, string][];
+    assertEquals(rows.map(([name, , elements, type]) => [name, elements, type]), [
+      [c, 1, "set"],
+      [b, 2000, "list"],
+      [a, 1, "string"],
+    ]);
+    const names = async (...words: (string | number)[]) => {
+      return (await client.call(...words as [string]) as unknown[][]).map(([name]) => name);
+    };
+    assertEquals(await names("bigkeys", 2), [c, b]);
+    assertEquals(await names("bigkeys", 1, "elements"), [b]);
+    assertEquals(await names("bigkeys", 0), []);
+    assertEquals(await names("hotkeys"), [a, b, c]);
+    assertEquals(await names("hotkeys", 1), [a]);
+    assertEquals(await client.call("hotkeys", "x"), "ERR value is not an integer or out of range");
+    assertEquals(await client.call("bigkeys", -1), "ERR value is out of range, must be positive");
+    assertEquals(await client.call("bigkeys", 1, "type"), "ERR syntax error");
+    for (const version of [2, 3] as const) {
+      using resp = await connectResp(proxy, version);
+      assertEquals(await ask(resp, "bigkeys", "1", "ELEMENTS"), await ask(resp, "BIGKEYS", "1", "elements"));
+      assertStringIncludes(await ask(resp, "bigkeys", "1", "ELEMENTS"), `*1\r\n*4\r\n$${b!.length}\r\n${b}\r\n`);
+      assertMatch(await ask(resp, "hotkeys", "1"), new RegExp(`^\\*1\r\n\\*2\r\n\\$\\d+\r\n${a}\r\n:\\d+\r\n$`));
+    }
+  }),
+);
+
+Deno.test(
+  "the proxy shows no part of the hot keys as if it were all of them",
+  clustered(2, async ({ connect, key }, servers) => {
+    using client = await connect();
+    await client.call("set", key(0), "v");
+    await servers[1]!.stop();
+    assertMatch(String(await client.call("bigkeys")), /^[A-Z_]+ /);
+    assert(Array.isArray(await client.call("keys", "*")) === false);
+  }),
+);
+
+Deno.test(
+  "a proxy's own requests to its servers are no uses of keys",
+  clustered(2, async ({ connect, proxy }) => {
+    using client = await connect();
+    for (let i = 0; i < 20; i++) {
+      proxy.info(["everything"]);
+      await client.call("ping");
+    }
+    assertEquals(await client.call("hotkeys"), []);
+  }),
+);
