@@ -470,15 +470,14 @@ Deno.test("Client methods on the server work with a real one", () =>
     await client.rpush("queue", "a", "b", "c");
     await client.set("long", "x".repeat(100_000));
     for (let i = 0; i < 9; i++) await client.get("long");
-    const [hottest] = await client.text.hotkeys();
+    const [hottest] = await client.hotkeys();
     assertEquals(hottest?.key, "long");
     assert(hottest!.requestsPerSecond >= 1);
-    assertEquals((await client.text.bigkeys()).map(({ key, elements, type }) => [key, elements, type]), [
+    assertEquals((await client.bigkeys()).map(({ key, elements, type }) => [key, elements, type]), [
       ["long", 1, "string"],
       ["queue", 3, "list"],
     ]);
-    assertEquals((await client.text.bigkeys(1, "elements")).map(({ key }) => key), ["queue"]);
-    assertEquals((await client.bigkeys(1))[0]!.key, new TextEncoder().encode("long"));
+    assertEquals((await client.bigkeys(1, "elements")).map(({ key }) => key), ["queue"]);
     assert((await client.bigkeys(1))[0]!.bytes >= 100_000);
     assertEquals([await client.hotkeys(0), await client.bigkeys(0)], [[], []]);
 
