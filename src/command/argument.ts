@@ -8,7 +8,7 @@
 import { exactInteger, roundedInteger } from "../connection/integer_argument.ts";
 import { ReplyError } from "../errors.ts";
 import { DEADLINE_MAX_MS } from "../limits.ts";
-import type { EntryType } from "../store/store.ts";
+import type { EntryType, Store } from "../store/store.ts";
 import type { Request } from "../wire/request.ts";
 import type { CommandContext } from "./context.ts";
 
@@ -36,6 +36,38 @@ export function findKey(context: CommandContext, request: Request, index: number
  */
 export function peekKey(context: CommandContext, request: Request, index: number): number {
   return context.store.peek(request.bytes, request.starts[index]!, request.lengths[index]!);
+}
+
+// A command that reads uses these three once for each key, since Redis counts hits and misses so.
+
+/** Does what {@linkcode findTyped} does, and counts a hit or a miss. */
+export function readTyped(context: CommandContext, request: Request, index: number, type: EntryType): number {
+  const store = context.store;
+  const entry = store.find(request.bytes, request.starts[index]!, request.lengths[index]!);
+  if (entry === 0) {
+    store.misses++;
+    return 0;
+  }
+  store.hits++;
+  if (store.type(entry) !== type) throw wrongType();
+  return entry;
+}
+
+/** Does what {@linkcode findKey} does, and counts a hit or a miss. */
+export function readKey(context: CommandContext, request: Request, index: number): number {
+  return countRead(context.store, findKey(context, request, index));
+}
+
+/** Does what {@linkcode peekKey} does, and counts a hit or a miss. */
+export function readQuietly(context: CommandContext, request: Request, index: number): number {
+  return countRead(context.store, peekKey(context, request, index));
+}
+
+/** Counts a hit or a miss of a command that reads, and returns `entry`, which is 0 when the key is absent. */
+export function countRead(store: Store, entry: number): number {
+  if (entry === 0) store.misses++;
+  else store.hits++;
+  return entry;
 }
 
 /**

@@ -12,7 +12,7 @@ import { ReplyError } from "../errors.ts";
 import type { Store } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { deadlineAfter, findKey, momentArgument, peekKey } from "./argument.ts";
+import { deadlineAfter, findKey, momentArgument, readQuietly } from "./argument.ts";
 import type { CommandContext } from "./context.ts";
 
 /** The options of `expire`, as bits. */
@@ -60,7 +60,7 @@ function timeLeft(context: CommandContext, request: Request): number {
  * absent.
  */
 function moment(context: CommandContext, request: Request): number {
-  const entry = peekKey(context, request, 1);
+  const entry = readQuietly(context, request, 1);
   if (entry === 0) return -2;
   const deadlineMs = context.store.deadline(entry);
   return deadlineMs === 0 ? -1 : deadlineMs;

@@ -17,7 +17,7 @@ import {
 import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { defaultDeadline, exactInteger, findTyped } from "./argument.ts";
+import { defaultDeadline, exactInteger, findTyped, readTyped } from "./argument.ts";
 import type { CommandContext, Steps } from "./context.ts";
 import { addDecimal, decimal, DECIMAL_MAX_BYTES, replySum } from "./decimal.ts";
 import { checkField, findField, replyField, replyValue, setField } from "./hash_field.ts";
@@ -126,7 +126,7 @@ export function hsetnx(context: CommandContext, request: Request, reply: Reply):
 
 /** `hget key field` replies with the value of a field. */
 export function hget(context: CommandContext, request: Request, reply: Reply): void | Steps {
-  const entry = findTyped(context, request, 1, EntryType.Hash);
+  const entry = readTyped(context, request, 1, EntryType.Hash);
   if (!findField(context.store, request, entry, 2)) reply.nil();
   else if (context.store.hashes.valueLength() <= LONG_BYTES) replyValue(context.store, reply);
   else return replyItems(reply, new NamedFieldItems(context, request), 0, 1);
@@ -134,7 +134,7 @@ export function hget(context: CommandContext, request: Request, reply: Reply): v
 
 /** `hmget key field [field …]` replies with the values of fields. */
 export function hmget(context: CommandContext, request: Request, reply: Reply): void | Steps {
-  const entry = findTyped(context, request, 1, EntryType.Hash);
+  const entry = readTyped(context, request, 1, EntryType.Hash);
   reply.array(request.count - 2);
   const quickCount = Math.min(request.count, LONG_ARGUMENTS_COUNT);
   const stopBytes = reply.size + REPLY_AT_ONCE_BYTES;
@@ -177,7 +177,7 @@ function removeFields(context: CommandContext, request: Request, from: number, t
 
 /** `hgetall key` replies with all fields and their values. */
 export function hgetall(context: CommandContext, request: Request, reply: Reply): void | Steps {
-  const entry = findTyped(context, request, 1, EntryType.Hash);
+  const entry = readTyped(context, request, 1, EntryType.Hash);
   reply.map(entry === 0 ? 0 : context.store.hashes.length(entry));
   return replyFields(context, request, reply, entry, true, true);
 }
@@ -207,32 +207,32 @@ function replyFields(
 
 /** `hlen key` replies with the number of fields. */
 export function hlen(context: CommandContext, request: Request, reply: Reply): void {
-  const entry = findTyped(context, request, 1, EntryType.Hash);
+  const entry = readTyped(context, request, 1, EntryType.Hash);
   reply.integer(entry === 0 ? 0 : context.store.hashes.length(entry));
 }
 
 /** `hstrlen key field` replies with the length of a field's value, in bytes. */
 export function hstrlen(context: CommandContext, request: Request, reply: Reply): void {
-  const entry = findTyped(context, request, 1, EntryType.Hash);
+  const entry = readTyped(context, request, 1, EntryType.Hash);
   reply.integer(findField(context.store, request, entry, 2) ? context.store.hashes.valueLength() : 0);
 }
 
 /** `hexists key field` replies whether a field exists. */
 export function hexists(context: CommandContext, request: Request, reply: Reply): void {
-  const entry = findTyped(context, request, 1, EntryType.Hash);
+  const entry = readTyped(context, request, 1, EntryType.Hash);
   reply.integer(findField(context.store, request, entry, 2) ? 1 : 0);
 }
 
 /** `hkeys key` replies with all fields. */
 export function hkeys(context: CommandContext, request: Request, reply: Reply): void | Steps {
-  const entry = findTyped(context, request, 1, EntryType.Hash);
+  const entry = readTyped(context, request, 1, EntryType.Hash);
   reply.array(entry === 0 ? 0 : context.store.hashes.length(entry));
   return replyFields(context, request, reply, entry, true, false);
 }
 
 /** `hvals key` replies with the values of all fields. */
 export function hvals(context: CommandContext, request: Request, reply: Reply): void | Steps {
-  const entry = findTyped(context, request, 1, EntryType.Hash);
+  const entry = readTyped(context, request, 1, EntryType.Hash);
   reply.array(entry === 0 ? 0 : context.store.hashes.length(entry));
   return replyFields(context, request, reply, entry, false, true);
 }

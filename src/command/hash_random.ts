@@ -7,7 +7,7 @@
 import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { findTyped, syntaxError } from "./argument.ts";
+import { readTyped, syntaxError } from "./argument.ts";
 import type { CommandContext, Steps } from "./context.ts";
 import { replyField } from "./hash_field.ts";
 import { FieldItems } from "./named_items.ts";
@@ -21,7 +21,7 @@ export function hrandfield(context: CommandContext, request: Request, reply: Rep
   const withValues = request.count > 3;
   if (request.count > 4 || (withValues && !request.is(3, "withvalues"))) throw syntaxError();
   if (withValues) checkPairsCount(request, 2);
-  const entry = findTyped(context, request, 1, EntryType.Hash);
+  const entry = readTyped(context, request, 1, EntryType.Hash);
   if (isOne) {
     if (entry !== 0 && store.hashes.seekRandom(entry, Math.random())) replyField(store, reply);
     else reply.nil();

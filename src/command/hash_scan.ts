@@ -7,7 +7,7 @@
 import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { findTyped } from "./argument.ts";
+import { readTyped } from "./argument.ts";
 import type { CommandContext } from "./context.ts";
 import { replyScan } from "./item_scan.ts";
 import { FieldItems } from "./named_items.ts";
@@ -16,6 +16,6 @@ import { scanCursor } from "./scan_options.ts";
 /** `hscan key cursor [MATCH pattern] [COUNT count]` replies with fields and values. */
 export function hscan(context: CommandContext, request: Request, reply: Reply): void {
   const cursor = scanCursor(request, 2);
-  const entry = findTyped(context, request, 1, EntryType.Hash);
+  const entry = readTyped(context, request, 1, EntryType.Hash);
   replyScan(context, request, reply, entry, cursor, new FieldItems(context, request, true, true));
 }

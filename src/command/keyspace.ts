@@ -9,7 +9,7 @@ import { EntryType } from "../store/store.ts";
 import { TYPE_NAMES } from "../store/value/value_type.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { findKey, peekKey, syntaxError } from "./argument.ts";
+import { peekKey, readKey, readQuietly, syntaxError } from "./argument.ts";
 import type { CommandContext, Steps } from "./context.ts";
 import { KeyCollector } from "./key_collector.ts";
 import { replyKeys } from "./key_walk.ts";
@@ -42,20 +42,20 @@ function removeKey(context: CommandContext, request: Request, index: number): nu
 
 /** `exists key [key …]` replies with how many of the keys exist. */
 export function exists(context: CommandContext, request: Request, reply: Reply): void | Steps {
-  if (request.count > LONG_ARGUMENTS_COUNT) return countInSteps(context, request, reply, false, peekKey);
+  if (request.count > LONG_ARGUMENTS_COUNT) return countInSteps(context, request, reply, false, readQuietly);
   let present = 0;
   for (let i = 1; i < request.count; i++) {
-    if (peekKey(context, request, i) !== 0) present++;
+    if (readQuietly(context, request, i) !== 0) present++;
   }
   reply.integer(present);
 }
 
 /** `touch key [key …]` makes keys the most recently used ones, and replies with how many of them exist. */
 export function touch(context: CommandContext, request: Request, reply: Reply): void | Steps {
-  if (request.count > LONG_ARGUMENTS_COUNT) return countInSteps(context, request, reply, false, findKey);
+  if (request.count > LONG_ARGUMENTS_COUNT) return countInSteps(context, request, reply, false, readKey);
   let present = 0;
   for (let i = 1; i < request.count; i++) {
-    if (findKey(context, request, i) !== 0) present++;
+    if (readKey(context, request, i) !== 0) present++;
   }
   reply.integer(present);
 }
@@ -77,7 +77,7 @@ function* countInSteps(
 
 /** `type key` replies with the type of a key's value. */
 export function type(context: CommandContext, request: Request, reply: Reply): void {
-  const entry = peekKey(context, request, 1);
+  const entry = readQuietly(context, request, 1);
   reply.status(TYPE_NAMES[entry === 0 ? EntryType.None : context.store.type(entry)]);
 }
 

@@ -10,7 +10,7 @@ import { LONG_ARGUMENTS_COUNT, LONG_BYTES, LONG_ITEMS_COUNT, REPLY_AT_ONCE_BYTES
 import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { countArgument, defaultDeadline, findTyped, roundedInteger, touchKey } from "./argument.ts";
+import { countArgument, defaultDeadline, findTyped, readTyped, roundedInteger, touchKey } from "./argument.ts";
 import type { CommandContext, Steps } from "./context.ts";
 import { KeptRoom, makeRoomInSteps } from "./kept_room.ts";
 import { replyElement } from "./list_element.ts";
@@ -190,7 +190,7 @@ export function lset(context: CommandContext, request: Request, reply: Reply): v
 /** `lget key index` replies with an element. */
 export function lget(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const store = context.store;
-  const entry = findTyped(context, request, 1, EntryType.List);
+  const entry = readTyped(context, request, 1, EntryType.List);
   if (entry === 0) {
     reply.nil();
     return;
@@ -207,7 +207,7 @@ export function lrange(context: CommandContext, request: Request, reply: Reply):
   const store = context.store;
   let start = roundedInteger(request, 2);
   let stop = roundedInteger(request, 3);
-  const entry = findTyped(context, request, 1, EntryType.List);
+  const entry = readTyped(context, request, 1, EntryType.List);
   const length = entry === 0 ? 0 : store.lists.length(entry);
   if (start < 0) start = Math.max(0, start + length);
   if (stop < 0) stop += length;
@@ -227,7 +227,7 @@ export function lrange(context: CommandContext, request: Request, reply: Reply):
 
 /** `llen key` replies with the number of elements. */
 export function llen(context: CommandContext, request: Request, reply: Reply): void {
-  const entry = findTyped(context, request, 1, EntryType.List);
+  const entry = readTyped(context, request, 1, EntryType.List);
   reply.integer(entry === 0 ? 0 : context.store.lists.length(entry));
 }
 

@@ -9,7 +9,7 @@ import { LONG_ITEMS_COUNT } from "../limits.ts";
 import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { findTyped, roundedInteger, syntaxError } from "./argument.ts";
+import { findTyped, readTyped, roundedInteger, syntaxError } from "./argument.ts";
 import type { CommandContext, Steps } from "./context.ts";
 import { ElementSearch } from "./element_search.ts";
 
@@ -139,7 +139,7 @@ interface PositionOptions {
 /** `lpos key element [RANK rank] [COUNT count] [MAXLEN length]` replies with the indexes of equal elements. */
 export function lpos(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const options = positionOptions(request);
-  const entry = findTyped(context, request, 1, EntryType.List);
+  const entry = readTyped(context, request, 1, EntryType.List);
   const positions = new Positions(context, request, options);
   if (entry === 0) return positions.reply(reply);
   positions.begin(context.store.lists.length(entry));

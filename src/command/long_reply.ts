@@ -16,7 +16,7 @@ import { EntryType } from "../store/store.ts";
 import type { Store } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { findTyped } from "./argument.ts";
+import { countRead, findTyped } from "./argument.ts";
 import type { CommandContext, Steps } from "./context.ts";
 import { replyValue } from "./hash_field.ts";
 import { type Hold, KeySet } from "./holds.ts";
@@ -301,6 +301,9 @@ export class KeyItems implements Items {
   /** Whether the command does not hold its keys, because they are too many: then only each slice is atomic. */
   readonly #isFree: boolean;
   #argument = 0;
+  /** The entry of the key; 0 when it is absent. */
+  #found = 0;
+  /** The entry of the key; 0 when it holds no string. */
   #entry = 0;
 
   constructor(context: CommandContext, request: Request) {
@@ -325,7 +328,7 @@ export class KeyItems implements Items {
     const store = this.#store;
     const [start, length] = [starts[this.#argument]!, lengths[this.#argument]!];
     this.isBusy = this.#isFree && isHeldAlone(this.#context, bytes, start, length);
-    const entry = store.find(bytes, start, length);
+    const entry = this.#found = store.find(bytes, start, length);
     this.#entry = entry !== 0 && store.type(entry) === EntryType.String ? entry : 0;
   }
 
@@ -336,11 +339,18 @@ export class KeyItems implements Items {
   }
 
   reply(reply: Reply): void {
+    this.#count();
     if (this.#entry === 0) reply.nil();
     else replyString(this.#store, this.#entry, reply);
   }
 
+  /** Counts a hit or a miss, once for each key: the walk that measures does not count. */
+  #count(): void {
+    countRead(this.#store, this.#found);
+  }
+
   replyHead(): number {
+    this.#count();
     return this.#store.strings.length(this.#entry);
   }
 

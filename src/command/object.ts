@@ -13,7 +13,7 @@ import { EntryType } from "../store/store.ts";
 import type { Store } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { peekKey, roundedInteger, syntaxError } from "./argument.ts";
+import { peekKey, readQuietly, roundedInteger, syntaxError } from "./argument.ts";
 import type { CommandContext } from "./context.ts";
 import { DECIMAL_MAX_BYTES } from "./decimal.ts";
 
@@ -66,14 +66,14 @@ export function object(context: CommandContext, request: Request, reply: Reply):
  * strings are embedded.
  */
 function encoding(context: CommandContext, request: Request, reply: Reply): void {
-  const entry = peekKey(context, request, 2);
+  const entry = readQuietly(context, request, 2);
   if (entry === 0) reply.nil();
   else reply.text(context.store.typeOf(entry).encoding(entry));
 }
 
 /** Refuses, as Redis does without an LFU policy: accesses are not counted. */
 function frequency(context: CommandContext, request: Request, reply: Reply): void {
-  if (peekKey(context, request, 2) !== 0) {
+  if (readQuietly(context, request, 2) !== 0) {
     throw new ReplyError(
       "ERR",
       "An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching " +
@@ -88,7 +88,7 @@ function frequency(context: CommandContext, request: Request, reply: Reply): voi
  * wrong one.
  */
 function idleTime(context: CommandContext, request: Request, reply: Reply): void {
-  if (peekKey(context, request, 2) !== 0) {
+  if (readQuietly(context, request, 2) !== 0) {
     throw new ReplyError("ERR", "idle times are not kept: eviction goes by the exact order in which keys were used");
   }
   reply.nil();
@@ -104,7 +104,7 @@ const SHARED_REFERENCES_COUNT = 2 ** 31 - 1;
  * keys can be evicted, because each value then has its own access time.
  */
 function references(context: CommandContext, request: Request, reply: Reply): void {
-  const entry = peekKey(context, request, 2);
+  const entry = readQuietly(context, request, 2);
   if (entry === 0) reply.nil();
   else reply.integer(!context.store.room.evicts && isSharedInteger(context.store, entry) ? SHARED_REFERENCES_COUNT : 1);
 }

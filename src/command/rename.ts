@@ -11,7 +11,7 @@ import { EntryType } from "../store/store.ts";
 import type { Store, ValueTypeNumber } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { findKey, roundedInteger, syntaxError } from "./argument.ts";
+import { findKey, readKey, roundedInteger, syntaxError } from "./argument.ts";
 import type { CommandContext, Steps } from "./context.ts";
 import { copyValue } from "./long_copy.ts";
 
@@ -56,7 +56,7 @@ export function copy(context: CommandContext, request: Request, reply: Reply): v
   if (isSameKey(request)) throw new ReplyError("ERR", "source and destination objects are the same");
   const { bytes, starts, lengths } = request;
   const store = context.store;
-  const found = findKey(context, request, 1);
+  const found = readKey(context, request, 1);
   if (found === 0 || (!replaces && findKey(context, request, 2) !== 0)) {
     reply.integer(0);
     return;

@@ -8,7 +8,7 @@ import { LONG_ARGUMENTS_COUNT, STEP_ITEMS_COUNT, STEP_KEYS_COUNT } from "../limi
 import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { defaultDeadline, findTyped } from "./argument.ts";
+import { defaultDeadline, findTyped, readTyped } from "./argument.ts";
 import type { CommandContext, Steps } from "./context.ts";
 import { KeptRoom, makeRoomInSteps } from "./kept_room.ts";
 import { replyMembers } from "./set_members.ts";
@@ -87,12 +87,12 @@ function removeMembers(context: CommandContext, request: Request, from: number, 
 
 /** `smembers key` replies with all members. */
 export function smembers(context: CommandContext, request: Request, reply: Reply): void | Steps {
-  return replyMembers(context, request, reply, findTyped(context, request, 1, EntryType.Set));
+  return replyMembers(context, request, reply, readTyped(context, request, 1, EntryType.Set));
 }
 
 /** `sismember key member` replies whether a set has a member. */
 export function sismember(context: CommandContext, request: Request, reply: Reply): void {
-  const entry = findTyped(context, request, 1, EntryType.Set);
+  const entry = readTyped(context, request, 1, EntryType.Set);
   reply.integer(hasMember(context.store, request, entry, 2) ? 1 : 0);
 }
 
@@ -100,7 +100,7 @@ export function sismember(context: CommandContext, request: Request, reply: Repl
 export function smismember(context: CommandContext, request: Request, reply: Reply): void | Steps {
   const { count } = request;
   if (count > LONG_ARGUMENTS_COUNT) return lookUpInSteps(context, request, reply);
-  const entry = findTyped(context, request, 1, EntryType.Set);
+  const entry = readTyped(context, request, 1, EntryType.Set);
   reply.array(count - 2);
   for (let i = 2; i < count; i++) reply.integer(hasMember(context.store, request, entry, i) ? 1 : 0);
 }
@@ -108,17 +108,19 @@ export function smismember(context: CommandContext, request: Request, reply: Rep
 function* lookUpInSteps(context: CommandContext, request: Request, reply: Reply): Steps {
   const { count } = request;
   reply.array(count - 2);
+  let entry = readTyped(context, request, 1, EntryType.Set);
   for (let i = 2; i < count;) {
-    const entry = findTyped(context, request, 1, EntryType.Set);
     const stop = Math.min(count, i + STEP_KEYS_COUNT);
     for (; i < stop; i++) reply.integer(hasMember(context.store, request, entry, i) ? 1 : 0);
-    if (i < count) yield;
+    if (i === count) return;
+    yield;
+    entry = findTyped(context, request, 1, EntryType.Set);
   }
 }
 
 /** `scard key` replies with the number of members. */
 export function scard(context: CommandContext, request: Request, reply: Reply): void {
-  const entry = findTyped(context, request, 1, EntryType.Set);
+  const entry = readTyped(context, request, 1, EntryType.Set);
   reply.integer(entry === 0 ? 0 : context.store.sets.length(entry));
 }
 

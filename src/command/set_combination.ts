@@ -26,7 +26,7 @@ import { LONG_ARGUMENTS_COUNT } from "../limits.ts";
 import { EntryType } from "../store/store.ts";
 import type { Store } from "../store/store.ts";
 import type { Request } from "../wire/request.ts";
-import { findTyped, peekKey } from "./argument.ts";
+import { peekKey, readTyped } from "./argument.ts";
 import type { CommandContext } from "./context.ts";
 import { KeySet } from "./holds.ts";
 import { ValueGone } from "./long_command.ts";
@@ -149,7 +149,7 @@ export class SetCombination {
     const { sets } = this.#store;
     const stop = Math.min(this.#keysEnd, this.#key + LONG_ARGUMENTS_COUNT);
     for (; this.#key < stop; this.#key++) {
-      const entry = findTyped(this.#context, this.#request, this.#key, EntryType.Set);
+      const entry = readTyped(this.#context, this.#request, this.#key, EntryType.Set);
       if (entry === 0) continue;
       this.#add({ argument: this.#key, length: sets.length(entry), entry, step: this.#step });
     }

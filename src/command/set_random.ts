@@ -13,7 +13,7 @@ import { PackedQueue } from "../memory/packed_queue.ts";
 import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { countArgument, findTyped, syntaxError } from "./argument.ts";
+import { countArgument, countRead, findTyped, readTyped, syntaxError } from "./argument.ts";
 import type { CommandContext, Steps } from "./context.ts";
 import { MemberItems } from "./named_items.ts";
 import { choiceCount, RandomChoice } from "./random_choice.ts";
@@ -26,7 +26,7 @@ export function srandmember(context: CommandContext, request: Request, reply: Re
   const isOne = request.count === 2;
   const count = isOne ? 1 : choiceCount(request, 2);
   const { store } = context;
-  const entry = findTyped(context, request, 1, EntryType.Set);
+  const entry = readTyped(context, request, 1, EntryType.Set);
   if (isOne) {
     if (entry !== 0 && store.sets.seekRandom(entry, Math.random())) replyMember(store, reply);
     else reply.nil();
@@ -69,6 +69,8 @@ function popOne({ store: { sets } }: CommandContext, entry: number, reply: Reply
 }
 
 function popAll(context: CommandContext, request: Request, reply: Reply, entry: number): void | Steps {
+  // Redis reads all members as `sunion` does, and counts a hit.
+  countRead(context.store, entry);
   const steps = replyMembers(context, request, reply, entry);
   if (steps !== undefined) return removeAfter(context, request, steps);
   context.store.remove(entry);

@@ -7,7 +7,7 @@
 import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { findTyped } from "./argument.ts";
+import { readTyped } from "./argument.ts";
 import type { CommandContext } from "./context.ts";
 import { replyScan } from "./item_scan.ts";
 import { MemberItems } from "./named_items.ts";
@@ -16,6 +16,6 @@ import { scanCursor } from "./scan_options.ts";
 /** `sscan key cursor [MATCH pattern] [COUNT count]` replies with members. */
 export function sscan(context: CommandContext, request: Request, reply: Reply): void {
   const cursor = scanCursor(request, 2);
-  const entry = findTyped(context, request, 1, EntryType.Set);
+  const entry = readTyped(context, request, 1, EntryType.Set);
   replyScan(context, request, reply, entry, cursor, new MemberItems(context, request));
 }

@@ -16,7 +16,16 @@ import {
 import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { defaultDeadline, exactInteger, findKey, findTyped, touchKey, wrongType } from "./argument.ts";
+import {
+  countRead,
+  defaultDeadline,
+  exactInteger,
+  findKey,
+  findTyped,
+  readTyped,
+  touchKey,
+  wrongType,
+} from "./argument.ts";
 import type { CommandContext, Steps } from "./context.ts";
 import { addDecimal, decimal, DECIMAL_MAX_BYTES, replySum } from "./decimal.ts";
 
@@ -29,7 +38,7 @@ const NOT_INTEGER = "value is not an integer or out of range";
 
 /** `get key` replies with the string of a key. */
 export function get(context: CommandContext, request: Request, reply: Reply): void | Steps {
-  const entry = findTyped(context, request, 1, EntryType.String);
+  const entry = readTyped(context, request, 1, EntryType.String);
   if (entry === 0) reply.nil();
   else return replyValue(context, request, reply, entry);
 }
@@ -45,8 +54,11 @@ export function set(context: CommandContext, request: Request, reply: Reply): vo
   const options = request.count === 3 ? 0 : setOptions(context, request);
   const store = context.store;
   const entry = store.find(request.bytes, request.starts[1]!, request.lengths[1]!);
-  if ((options & GET) !== 0 && entry !== 0) return setAndGet(context, request, reply, options, entry);
-  if ((options & GET) !== 0) reply.nil();
+  if ((options & GET) !== 0) {
+    countRead(store, entry);
+    if (entry !== 0) return setAndGet(context, request, reply, options, entry);
+    reply.nil();
+  }
   return setByOptions(context, request, reply, options, entry, optionDeadlineMs);
 }
 
@@ -107,9 +119,11 @@ export function mget(context: CommandContext, request: Request, reply: Reply): v
   for (; i < quickCount && reply.size < stopBytes; i++) {
     if (i === ahead) ahead = store.prefetch(bytes, starts, lengths, i, count, 1);
     const entry = store.find(bytes, starts[i]!, lengths[i]!);
-    if (entry === 0 || store.type(entry) !== EntryType.String) reply.nil();
-    else if (store.strings.length(entry) > LONG_BYTES) break;
-    else replyString(store, entry, reply);
+    const isString = entry !== 0 && store.type(entry) === EntryType.String;
+    if (isString && store.strings.length(entry) > LONG_BYTES) break;
+    countRead(store, entry);
+    if (isString) replyString(store, entry, reply);
+    else reply.nil();
   }
   if (i < count) return replyItems(reply, new KeyItems(context, request), i - 1, count - 1);
 }
@@ -125,7 +139,7 @@ export function mset(context: CommandContext, request: Request, reply: Reply): v
 
 /** `getdel key` replies with a string and removes it. */
 export function getdel(context: CommandContext, request: Request, reply: Reply): void | Steps {
-  const entry = findTyped(context, request, 1, EntryType.String);
+  const entry = readTyped(context, request, 1, EntryType.String);
   if (entry === 0) {
     reply.nil();
     return;
@@ -142,7 +156,7 @@ function removingAfter(steps: Steps, context: CommandContext, request: Request):
 
 /** `strlen key` replies with the length of a string, in bytes. */
 export function strlen(context: CommandContext, request: Request, reply: Reply): void {
-  const entry = findTyped(context, request, 1, EntryType.String);
+  const entry = readTyped(context, request, 1, EntryType.String);
   reply.integer(entry === 0 ? 0 : context.store.strings.length(entry));
 }
 

@@ -10,7 +10,7 @@ import { LONG_ARGUMENTS_COUNT, LONG_VALUE_BYTES, STEP_KEYS_COUNT } from "../limi
 import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { deadlineAfter, defaultDeadline, findKey, findTyped } from "./argument.ts";
+import { deadlineAfter, defaultDeadline, findKey, readTyped } from "./argument.ts";
 import type { CommandContext, Steps } from "./context.ts";
 import { GETEX_OPTIONS, MOMENT, optionDeadlineMs, PERSIST, readDeadline, readOptions, TTL } from "./set_options.ts";
 
@@ -19,7 +19,7 @@ import { setPairs } from "./string_value.ts";
 
 /** `getset key value` sets a string, and replies with the old one. */
 export function getset(context: CommandContext, request: Request, reply: Reply): void | Steps {
-  const entry = findTyped(context, request, 1, EntryType.String);
+  const entry = readTyped(context, request, 1, EntryType.String);
   if (entry === 0) {
     reply.nil();
     return setValue(context, request, 1, 2, 0, defaultDeadline(context));
@@ -41,7 +41,7 @@ export function getex(context: CommandContext, request: Request, reply: Reply): 
   const options = readOptions(request, 2, GETEX_OPTIONS);
   // Only a TTL needs memory: without one, the value can be read even if the store is full.
   if ((options & TTL) !== 0) store.room.make(request.size, request.count);
-  const entry = findTyped(context, request, 1, EntryType.String);
+  const entry = readTyped(context, request, 1, EntryType.String);
   if (entry === 0) {
     reply.nil();
     return;

@@ -9,7 +9,7 @@ import { LONG_BYTES, LONG_VALUE_BYTES, STEP_BYTES, VALUE_SIZE_MAX_BYTES } from "
 import { EntryType } from "../store/store.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
-import { defaultDeadline, findTyped, roundedInteger } from "./argument.ts";
+import { defaultDeadline, findTyped, readTyped, roundedInteger } from "./argument.ts";
 import type { CommandContext, Steps } from "./context.ts";
 import { KeptRoom } from "./kept_room.ts";
 
@@ -26,7 +26,7 @@ export function getrange(context: CommandContext, request: Request, reply: Reply
   let start = roundedInteger(request, 2);
   let end = roundedInteger(request, 3);
   const store = context.store;
-  const entry = findTyped(context, request, 1, EntryType.String);
+  const entry = readTyped(context, request, 1, EntryType.String);
   const length = entry === 0 ? 0 : store.strings.length(entry);
   // Without this check, two positions before the string would both become 0 and return its first byte.
   const isBackward = start < 0 && end < 0 && start > end;

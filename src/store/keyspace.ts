@@ -74,6 +74,10 @@ export abstract class Keyspace {
   abstract readonly types: ValueTypes;
   /** The number of keys that have expired and were removed. */
   protected expiredKeys = 0;
+  /** The number of keys that commands which read have found. The commands count it. */
+  hits = 0;
+  /** The number of keys that commands which read have not found. The commands count it. */
+  misses = 0;
   readonly #entries: Entries;
   readonly #words: Uint32Array;
   readonly #bytes: Uint8Array;

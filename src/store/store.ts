@@ -86,6 +86,8 @@ export interface StoreStatistics {
   readonly meanTtlMs: number;
   readonly evictedKeys: number;
   readonly expiredKeys: number;
+  readonly hits: number;
+  readonly misses: number;
 }
 
 /** The bytes that an entry takes in a table on average while the table grows. */
@@ -145,7 +147,11 @@ export class Store extends Keyspace {
 
   /** Sets the counts of evicted and expired keys to zero. */
   resetStatistics(): void {
-    this.room.evictedKeys = this.expiredKeys = 0;
+    this.room.evictedKeys =
+      this.expiredKeys =
+      this.hits =
+      this.misses =
+        0;
   }
 
   /** Looks how many bytes are used now, for the peak. It is called several times a second. */
@@ -175,6 +181,8 @@ export class Store extends Keyspace {
       meanTtlMs: Math.max(0, Math.round(deadlines.meanMs - this.nowMs)),
       evictedKeys: this.room.evictedKeys,
       expiredKeys: this.expiredKeys,
+      hits: this.hits,
+      misses: this.misses,
     };
   }
 

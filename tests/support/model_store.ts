@@ -155,6 +155,8 @@ export class ModelStore implements PublicStore {
   #nextReference = 1;
   #cursor: Cursor | undefined;
   #expired = 0;
+  hits = 0;
+  misses = 0;
 
   /** Returns a copy that shares no changeable data with this store. */
   clone(): ModelStore {
@@ -216,6 +218,8 @@ export class ModelStore implements PublicStore {
       meanTtlMs: Math.max(0, Math.round(sumMs / Math.max(1, deadlines.length))),
       evictedKeys: 0,
       expiredKeys: this.#expired,
+      hits: this.hits,
+      misses: this.misses,
     };
   }
 
