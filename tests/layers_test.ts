@@ -27,7 +27,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   wire: ["memory"],
   "wire/native": ["memory", "wire"],
   "wire/resp": ["memory", "wire"],
-  net: ["memory", "platform"],
+  net: ["memory", "metrics", "platform"],
   store: [],
   log: ["memory", "wire/native", "platform"],
   route: ["memory", "metrics"],

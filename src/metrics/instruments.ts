@@ -25,23 +25,17 @@
  */
 
 import { RATE_INTERVAL_MS, RATE_MARKS_COUNT, TRAFFIC_WINDOW_MS } from "../limits.ts";
+import { ByteCounts } from "./byte_counts.ts";
 import { CommandStats } from "./command_stats.ts";
 import { ErrorCounts } from "./error_counts.ts";
 import { Latencies } from "./latencies.ts";
 import { Rate } from "./rate.ts";
 
-/** The bytes between a role and its clients. */
-export class ByteCounts {
-  /** The bytes that clients have sent. */
-  inputBytes = 0;
-  /** The bytes that were written to clients. */
-  outputBytes = 0;
-}
-
 /** The observations of one role. */
 export class Instruments {
   readonly commands: CommandStats;
   readonly errors: ErrorCounts = new ErrorCounts();
+  /** The bytes that clients have sent, and that were sent to them. */
   readonly traffic: ByteCounts = new ByteCounts();
   /** Requests a second, over the last two seconds. */
   readonly commandsRate: Rate;

@@ -31,6 +31,7 @@ import {
 } from "../limits.ts";
 import { type ClientAccount, Held, UNLIMITED_ACCOUNT } from "../memory/client_memory.ts";
 import { freeBuffer, freePart } from "../memory/freed_memory.ts";
+import { ByteCounts } from "../metrics/byte_counts.ts";
 import { closeQuietly } from "./abort.ts";
 import { type Socket, writeAll } from "./socket.ts";
 
@@ -80,6 +81,7 @@ export class Connection {
   end = 0;
   readonly #socket: ByteSocket;
   readonly #account: ClientAccount;
+  readonly #counts: ByteCounts;
   /** The bytes charged: the sizes of all buffers but the first. */
   #charged = 0;
   /** Buffers that were replaced while requests borrowed them. */
@@ -99,10 +101,18 @@ export class Connection {
   /** The read that {@linkcode readAhead} has under way. */
   #ahead: Promise<boolean> | undefined;
 
-  /** @param account the account that is charged for the read buffer */
-  constructor(socket: ByteSocket, account: ClientAccount = UNLIMITED_ACCOUNT) {
+  /**
+   * @param account the account that is charged for the read buffer
+   * @param counts counts the bytes that are read and written
+   */
+  constructor(
+    socket: ByteSocket,
+    account: ClientAccount = UNLIMITED_ACCOUNT,
+    counts: ByteCounts = new ByteCounts(),
+  ) {
     this.#socket = socket;
     this.#account = account;
+    this.#counts = counts;
   }
 
   /** Whether {@linkcode close} was called. */
@@ -144,6 +154,7 @@ export class Connection {
     const count = await this.#socket.read(this.buffer.subarray(this.end));
     if (count === null) return false;
     this.end += count;
+    this.#counts.inputBytes += count;
     return true;
   }
 
@@ -239,6 +250,7 @@ export class Connection {
   /** Adds the `count` bytes that the caller has read into {@linkcode writable} to the unread ones. */
   commit(count: number): void {
     this.end += count;
+    this.#counts.inputBytes += count;
     this.#readBytes = count;
     this.#hasMore = count === this.#roomBytes;
     // That a nearly full buffer was filled does not show that the peer sends much.
@@ -422,6 +434,7 @@ export class Connection {
    * @throws the socket's error when the connection is lost or was closed
    */
   write(bytes: Uint8Array): Promise<void> {
+    this.#counts.outputBytes += bytes.length;
     return writeAll(this.#socket, bytes);
   }
 

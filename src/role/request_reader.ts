@@ -22,6 +22,7 @@ import { encodeText } from "../bytes.ts";
 import { ProtocolError, ReplyError } from "../errors.ts";
 import { READ_AHEAD_MAX_BYTES } from "../limits.ts";
 import type { ClientAccount } from "../memory/client_memory.ts";
+import type { Instruments } from "../metrics/instruments.ts";
 import { NativeDecoder } from "../wire/native/request_decoder.ts";
 import { Request } from "../wire/request.ts";
 import { REQUEST_LIMITS, UNAUTHENTICATED_REQUEST_LIMITS } from "../wire/request_limits.ts";
@@ -67,6 +68,7 @@ export interface ReadersShare {
   readonly peerEnds: PeerEnds | undefined;
   /** Bounds what is read of clients that wait. */
   readonly readAhead: ReadAhead;
+  readonly instruments: Instruments;
 }
 
 /** The session that reads. */
@@ -116,18 +118,22 @@ export class RequestReader {
     this.#decoder = new NativeDecoder(client.account);
     this.#peer = new Peer(socket, () => this.#end());
     share.peerEnds?.add(this.#peer);
-    this.connection = new Connection({
-      read: (target) => socket.read(target),
-      write: (source) => {
-        // A write that took a part of the bytes is progress.
-        this.writes++;
-        return socket.write(source);
+    this.connection = new Connection(
+      {
+        read: (target) => socket.read(target),
+        write: (source) => {
+          // A write that took a part of the bytes is progress.
+          this.writes++;
+          return socket.write(source);
+        },
+        close: () => {
+          share.peerEnds?.remove(this.#peer);
+          socket.close();
+        },
       },
-      close: () => {
-        share.peerEnds?.remove(this.#peer);
-        socket.close();
-      },
-    }, client.account);
+      client.account,
+      share.instruments.traffic,
+    );
   }
 
   /**

@@ -355,6 +355,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner, 
             this.#phase = Phase.Writing;
             this.#reader.writes++;
             const count = await this.#socket.write(bytes);
+            this.role.instruments.traffic.outputBytes += count;
             if (count < bytes.length) await connection.write(bytes.subarray(count));
             this.#reply.clear();
           }

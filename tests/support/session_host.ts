@@ -6,6 +6,7 @@
 
 import { PlainRole } from "../../bench/support/plain_context.ts";
 import { ClientMemory } from "../../src/memory/client_memory.ts";
+import type { Instruments } from "../../src/metrics/instruments.ts";
 import { ReadAhead } from "../../src/net/read_ahead.ts";
 import { DeliveryQueue } from "../../src/role/delivery_queue.ts";
 import { Disconnections } from "../../src/role/disconnections.ts";
@@ -58,6 +59,10 @@ export class TestHost extends PlainRole implements SessionHost {
 
   override reportBug(error: unknown): void {
     this.bugs.push(error);
+  }
+
+  get instruments(): Instruments {
+    return this.shared.instruments;
   }
 
   /** Creates a connection on loopback with its session, which runs until either side ends it. */
