@@ -4,6 +4,9 @@
  * @module
  */
 
+import type { Instruments } from "../metrics/instruments.ts";
+import type { CpuTime } from "./cpu_time.ts";
+
 /** The facts that every role reports. */
 export interface RoleFacts {
   readonly role: "server" | "proxy";
@@ -30,6 +33,10 @@ export interface RoleFacts {
   readonly channels: { readonly channelCount: number; readonly patternCount: number };
   /** The memory of the process and of its host, in bytes. */
   readonly process: { readonly rss: number; readonly heapUsed: number; readonly systemBytes: number };
+  /** The time that the process has used of the processor. */
+  readonly cpu: CpuTime;
+  /** The observations of the requests: counts and durations of commands, rates, bytes, errors. */
+  readonly instruments: Instruments;
   /** The memory that clients hold and may hold, in bytes. */
   readonly clientMemory: {
     readonly limitBytes: number;

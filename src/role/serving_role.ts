@@ -29,6 +29,7 @@ import type { ServedSocket, Socket } from "../net/socket.ts";
 import { FAILED_LOGINS_MAX_COUNT } from "../limits.ts";
 import { type AdminClient, AdminCommands } from "./admin_commands.ts";
 import { expiryOf } from "./certificate_files.ts";
+import { cpuTime } from "./cpu_time.ts";
 import { DeliveryQueue } from "./delivery_queue.ts";
 import { Disconnections } from "./disconnections.ts";
 import { FailedLogins, type GuessingClient } from "./failed_logins.ts";
@@ -231,6 +232,8 @@ export abstract class ServingRole<S extends ClientSession> {
     return {
       ...own,
       process: { rss, heapUsed, systemBytes: Deno.systemMemoryInfo().total },
+      cpu: cpuTime(),
+      instruments: this.instruments,
       role: this.#name,
       runId: this.runId,
       certificateExpiresMs: this.#certificateExpiresMs,
