@@ -85,6 +85,7 @@ Deno.test("generated parts of the pages are what deno task pages writes", async 
   const generated = [...TEXTS].filter(([, page]) => isGenerated(page));
   assertEquals(generated.map(([path]) => path), [
     "README.md",
+    "cluster/METRICS.md",
     "src/catalog/README.md",
     "src/log/FORMAT.md",
     "src/role/README.md",

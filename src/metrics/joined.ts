@@ -8,6 +8,8 @@
  * server 2   # Stats\r\nevicted_keys:4 …  ─┘
  * ```
  *
+ * Joined metrics are only for `info`. Prometheus gets the metrics of each server, and can sum them itself.
+ *
  * @module
  */
 
@@ -18,8 +20,10 @@ export type Report = ReadonlyMap<string, string>;
 
 /** The facts of joined rows. */
 export interface JoinedFacts {
-  /** The reports of the servers that have reported. */
+  /** The last reports of the servers that are not down. */
   readonly reports: readonly Report[];
+  /** The last reports of all servers. Counters are joined from these, so that they do not decrease. */
+  readonly lastReports: readonly Report[];
 }
 
 /** Returns the fields of the text of `info`. */
@@ -51,7 +55,12 @@ export function joinedRows<Facts>(rows: readonly Metric<Facts>[]): Metric<Joined
 }
 
 function joinedRow<Facts>(row: Scalar<Facts>, total: Total, field: string): Scalar<JoinedFacts> {
-  return { ...row, read: ({ reports }) => joinField(reports, field, total, row.type === "text") };
+  const isCounter = row.type === "counter";
+  const read = ({ reports, lastReports }: JoinedFacts) => {
+    return joinField(isCounter ? lastReports : reports, field, total, row.type === "text");
+  };
+  const { name: _, ...others } = row;
+  return { ...others, read };
 }
 
 /** Returns the joined value of a field; `undefined` when no server has it. */

@@ -29,6 +29,7 @@ import {
 } from "../limits.ts";
 import { families, type Family } from "../metrics/families.ts";
 import { formatInfo, sectionsOf } from "../metrics/info_text.ts";
+import type { Report } from "../metrics/joined.ts";
 import type { Section } from "../metrics/metric.ts";
 import type { Observed, Overview } from "../metrics/overview.ts";
 import type { ServedSocket } from "../net/socket.ts";
@@ -49,7 +50,7 @@ import { Identities } from "./backend/identities.ts";
 import { NativeDialect } from "./backend/native_dialect.ts";
 import { Remap } from "./backend/remap.ts";
 import { RespDialect } from "./backend/resp_dialect.ts";
-import { ServerStats } from "./backend/server_stats.ts";
+import { type ServerReport, ServerStats } from "./backend/server_stats.ts";
 import { OwnReplies } from "./client/own_replies.ts";
 import { WriteCoalescer } from "./client/write_coalescer.ts";
 import { proxyConfiguration } from "./configuration.ts";
@@ -285,7 +286,8 @@ export class Proxy extends ServingRole<Session> implements SessionHost, Observed
       lostChannelLinks: this.#hub.lostLinks,
       lostChannelClients: this.#hub.lostClients,
       cluster: this.#cluster,
-      reports: reported.flatMap((each) => each === undefined ? [] : [each.report]),
+      reports: reportsOf(reported.filter((_, index) => pools[index]!.state !== "down")),
+      lastReports: reportsOf(reported),
       servers: serverOverviews(this.#cluster, reported),
     };
   }
@@ -377,6 +379,10 @@ export class Proxy extends ServingRole<Session> implements SessionHost, Observed
     this.#hub.sweep(this.#timeoutMs);
     this.tick();
   }
+}
+
+function reportsOf(reported: readonly (ServerReport | undefined)[]): Report[] {
+  return reported.flatMap((each) => each === undefined ? [] : [each.report]);
 }
 
 /** Waits for a promise, but not for longer than `timeoutMs`. */

@@ -60,8 +60,8 @@ const FIXED: readonly (readonly [what: string, section: Section, fields: Readonl
       tracking_total_prefixes: 0,
     }],
     ["channels that belong to slots", "stats", { pubsubshard_channels: 0 }],
-    ["replicas, so clients that look for a writable server use this one", "replication", {
-      role: "master",
+    ["replicas, so clients that look for a writable server use this one", "replication", { role: "master" }],
+    ["replicas", "replication", {
       connected_slaves: 0,
       master_failover_state: "no-failover",
       master_replid2: "0".repeat(40),
@@ -80,7 +80,13 @@ const FIXED: readonly (readonly [what: string, section: Section, fields: Readonl
 export const REDIS_METRICS: readonly Metric<RoleFacts>[] = [
   ...FIXED.flatMap(([what, section, fields]) => {
     return Object.entries(fields).map(([field, value]): Metric<RoleFacts> => {
-      return { section, field, type: "text", help: `Always \`${value}\`: inmem has no ${what}.`, read: () => value };
+      return {
+        section,
+        field,
+        type: "text",
+        help: `Always ${value === "" ? "empty" : `\`${value}\``}: inmem has no ${what}.`,
+        read: () => value,
+      };
     });
   }),
 ];

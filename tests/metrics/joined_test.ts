@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
+import { families } from "../../src/metrics/families.ts";
 import { formatInfo } from "../../src/metrics/info_text.ts";
-import { joinedRows, parseReport } from "../../src/metrics/joined.ts";
+import { type JoinedFacts, joinedRows, parseReport } from "../../src/metrics/joined.ts";
 import type { Metric, Total } from "../../src/metrics/metric.ts";
 
 /** Returns a row whose value a proxy joins. */
@@ -30,9 +31,15 @@ const SECOND =
   "\r\n# Keyspace\r\ndb0:keys=1,expires=1,avg_ttl=500\r\n";
 const EMPTY = "# Stats\r\nsummed:0\r\ngreatest:9\r\n\r\n# Keyspace\r\n";
 
+/** Returns the facts of servers that are all up. */
+function factsOf(...texts: readonly string[]): JoinedFacts {
+  const reports = texts.map(parseReport);
+  return { reports, lastReports: reports };
+}
+
 /** Returns the joined text of some servers' `info`. */
 function joined(...texts: readonly string[]): string {
-  return formatInfo(ROWS, { reports: texts.map(parseReport) }, []).match(/^[a-z0-9_]+:.*$/gm)?.join(" ") ?? "";
+  return formatInfo(ROWS, factsOf(...texts), []).match(/^[a-z0-9_]+:.*$/gm)?.join(" ") ?? "";
 }
 
 Deno.test("joinedRows() joins each field of the servers by its total, and derives the others from the result", () => {
@@ -57,6 +64,27 @@ Deno.test("joinedRows() ignores servers that do not report a field", () => {
   );
   assertEquals(joined(EMPTY), "summed:0 greatest:9 tenfold:0");
   assertEquals(joined(), "tenfold:0");
+});
+
+Deno.test("joinedRows() counts on with the last report of a server that is down, and forgets its other values", () => {
+  const rows = joinedRows<unknown>([row("summed", "sum"), {
+    section: "stats",
+    field: "greatest",
+    type: "counter",
+    help: "A count.",
+    total: "sum",
+    read: () => 0,
+  }]);
+  const [up, down] = [FIRST, SECOND].map(parseReport);
+  const text = formatInfo(rows, { reports: [up!], lastReports: [up!, down!] }, ["stats"]);
+  assertEquals(text, "# Stats\r\nsummed:3\r\ngreatest:7\r\n");
+});
+
+Deno.test("joinedRows() has nothing for Prometheus, which would count servers twice", () => {
+  const rows = joinedRows<unknown>([
+    { section: "stats", field: "summed", name: "sums", type: "gauge", help: "A sum.", total: "sum", read: () => 0 },
+  ]);
+  assertEquals([...families(rows, factsOf(FIRST, SECOND))], []);
 });
 
 Deno.test("parseReport() reads what is not as expected as far as it can", () => {

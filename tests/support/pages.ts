@@ -1,5 +1,5 @@
 /**
- * The parts of the Markdown pages that come from tables of the source: commands, options, effects.
+ * The parts of the Markdown pages that come from tables of the source: commands, options, effects, metrics.
  *
  * A page marks such a part with two comments, and everything between them is replaced:
  *
@@ -20,6 +20,7 @@ import { EFFECTS, recordForm } from "../../src/effects.ts";
 import * as tables from "../../src/role/option_tables.ts";
 import type { Option, OptionTable } from "../../src/role/options.ts";
 import { formatSize } from "../../src/role/quantities.ts";
+import { metricsByHeading } from "./metrics_page.ts";
 import { listFiles } from "./tidy/files.ts";
 
 /** The tables of options, in the order in which the page lists them. */
@@ -39,6 +40,7 @@ const PARTS: Readonly<Record<string, () => string>> = {
   commands: commandsPart,
   options: optionsPart,
   effects: effectsPart,
+  metrics: metricsPart,
 };
 
 const MARKED = /(<!-- begin (\w+):[^>]*-->\n)[\s\S]*?(<!-- end \2 -->\n)/g;
@@ -116,6 +118,14 @@ function optionsPart(): string {
 function effectsPart(): string {
   const rows = Object.values(EFFECTS).map((row) => [code(recordForm(row)), row.summary]);
   return table(["record", "effect"], rows);
+}
+
+/** Returns tables of the metrics of both roles. */
+function metricsPart(): string {
+  return [...metricsByHeading()].map(([heading, rows]) => {
+    const names = rows[0]!.length === 5 ? ["field of `info`", "Prometheus"] : ["Prometheus"];
+    return `## ${heading}\n\n${table([...names, "type", "through a proxy", "meaning"], rows)}`;
+  }).join("\n");
 }
 
 /** Returns the placeholder for the value of an option, as `--help` shows it. */
