@@ -122,7 +122,7 @@ export interface Overview {
   readonly uptimeMs: number;
   readonly clients: number;
   readonly maxClients: number;
-  readonly opsPerSecond?: number;
+  readonly opsPerSecond: number;
   readonly p50Ms?: number;
   readonly p99Ms?: number;
   readonly hits?: number;
@@ -132,8 +132,8 @@ export interface Overview {
   readonly limitBytes?: number;
   readonly evictedKeys?: number;
   readonly expiredKeys?: number;
-  readonly inputBytes?: number;
-  readonly outputBytes?: number;
+  readonly inputBytes: number;
+  readonly outputBytes: number;
   /** The number of slots whose owner is not the server that the list assigns. */
   readonly slotsUnderWay: number;
   readonly certificateExpiresInDays?: number;

@@ -8,6 +8,7 @@ import { SLOTS_COUNT } from "../limits.ts";
 import { type JoinedFacts, joinedRows } from "../metrics/joined.ts";
 import type { Labelled, Metric } from "../metrics/metric.ts";
 import type { ServerOverview } from "../metrics/overview.ts";
+import { COMMAND_METRICS } from "../role/command_metrics.ts";
 import { DATA_METRICS } from "../role/data_metrics.ts";
 import { PERSISTENCE_METRICS } from "../role/persistence_metrics.ts";
 import { REDIS_METRICS } from "../role/redis_metrics.ts";
@@ -146,6 +147,7 @@ const SERVER_SAMPLES: readonly Labelled<ProxyFacts>[] = [
 export const PROXY_METRICS: readonly Metric<ProxyFacts>[] = [
   ...PROCESS_METRICS,
   ...CLIENT_METRICS,
+  ...COMMAND_METRICS,
   ...joinedRows(DATA_METRICS),
   ...MEMORY_METRICS,
   ...joinedRows(PERSISTENCE_METRICS),

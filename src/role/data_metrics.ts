@@ -24,6 +24,8 @@ export interface DataFacts {
     readonly meanTtlMs: number;
     readonly evictedKeys: number;
     readonly expiredKeys: number;
+    readonly hits: number;
+    readonly misses: number;
   };
 }
 
@@ -170,6 +172,24 @@ export const DATA_METRICS: readonly Metric<DataFacts>[] = [
     help: "The number of keys that were removed because memory was full.",
     total: "sum",
     read: ({ data }) => data.evictedKeys,
+  },
+  {
+    section: "stats",
+    field: "keyspace_hits",
+    name: "keyspace_hits_total",
+    type: "counter",
+    help: "The number of keys that reading commands have found.",
+    total: "sum",
+    read: ({ data }) => data.hits,
+  },
+  {
+    section: "stats",
+    field: "keyspace_misses",
+    name: "keyspace_misses_total",
+    type: "counter",
+    help: "The number of keys that reading commands have not found.",
+    total: "sum",
+    read: ({ data }) => data.misses,
   },
   {
     section: "keyspace",

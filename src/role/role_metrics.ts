@@ -195,14 +195,6 @@ export const CLIENT_METRICS: readonly Metric<RoleFacts>[] = [
   },
   {
     section: "stats",
-    field: "total_commands_processed",
-    name: "requests_total",
-    type: "counter",
-    help: "The number of requests.",
-    read: ({ commands }) => commands,
-  },
-  {
-    section: "stats",
     field: "pubsub_channels",
     name: "channels",
     type: "gauge",

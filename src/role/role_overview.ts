@@ -15,7 +15,7 @@ export type RoleOverview = Omit<Overview, "slotsUnderWay" | "servers" | "problem
 
 /** Returns the part of the overview that every role has. */
 export function roleOverview(facts: RoleFacts): RoleOverview {
-  const { certificateExpiresMs, authorityExpiresMs } = facts;
+  const { certificateExpiresMs, authorityExpiresMs, instruments } = facts;
   return {
     role: facts.role,
     version: VERSION,
@@ -25,6 +25,11 @@ export function roleOverview(facts: RoleFacts): RoleOverview {
     uptimeMs: Math.round(facts.uptimeMs),
     clients: facts.clients.count,
     maxClients: facts.maxClients,
+    opsPerSecond: instruments.commandsRate.perSecond,
+    p50Ms: instruments.quantileMs(0.5),
+    p99Ms: instruments.quantileMs(0.99),
+    inputBytes: instruments.traffic.inputBytes,
+    outputBytes: instruments.traffic.outputBytes,
     ...certificateExpiresMs !== undefined && { certificateExpiresInDays: daysUntil(certificateExpiresMs) },
     ...authorityExpiresMs !== undefined && { authorityExpiresInDays: daysUntil(authorityExpiresMs) },
   };

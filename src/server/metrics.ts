@@ -5,6 +5,7 @@
  */
 
 import type { Metric } from "../metrics/metric.ts";
+import { COMMAND_METRICS } from "../role/command_metrics.ts";
 import { DATA_METRICS, type DataFacts } from "../role/data_metrics.ts";
 import { PERSISTENCE_METRICS, type PersistenceFacts } from "../role/persistence_metrics.ts";
 import { REDIS_METRICS } from "../role/redis_metrics.ts";
@@ -18,6 +19,7 @@ export type ServerFacts = RoleFacts & DataFacts & PersistenceFacts;
 export const SERVER_METRICS: readonly Metric<ServerFacts>[] = [
   ...PROCESS_METRICS,
   ...CLIENT_METRICS,
+  ...COMMAND_METRICS,
   ...DATA_METRICS,
   ...MEMORY_METRICS,
   ...PERSISTENCE_METRICS,

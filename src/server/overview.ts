@@ -11,8 +11,8 @@ import type { ServerFacts } from "./metrics.ts";
 
 /** Returns the overview of a server from its parts. */
 export function serverOverview(role: RoleOverview, { data: facts, persistence }: ServerFacts): Overview {
-  const { usedBytes, limitBytes, keys, evictedKeys, expiredKeys } = facts;
-  const data = { keys, usedBytes, limitBytes, evictedKeys, expiredKeys };
+  const { usedBytes, limitBytes, keys, evictedKeys, expiredKeys, hits, misses } = facts;
+  const data = { keys, usedBytes, limitBytes, evictedKeys, expiredKeys, hits, misses };
   const itself: ServerOverview = {
     address: role.address,
     state: "up",
@@ -20,6 +20,11 @@ export function serverOverview(role: RoleOverview, { data: facts, persistence }:
     slotsLent: 0,
     ...data,
     evicts: facts.evicts,
+    opsPerSecond: role.opsPerSecond,
+    p50Ms: role.p50Ms,
+    p99Ms: role.p99Ms,
+    inputBytes: role.inputBytes,
+    outputBytes: role.outputBytes,
     clients: role.clients,
     maxClients: role.maxClients,
     ...persistence.refusal !== "" && { writesRefused: persistence.refusal },

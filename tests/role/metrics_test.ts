@@ -1,9 +1,13 @@
 /** Tests the tables of metrics of both roles. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { COMMANDS } from "../../src/catalog/specification.ts";
 import { type Metric, SECTIONS } from "../../src/metrics/metric.ts";
 import { PROXY_METRICS } from "../../src/proxy/metrics.ts";
+import { COMMAND_NAMES } from "../../src/role/command_metrics.ts";
 import { SERVER_METRICS } from "../../src/server/metrics.ts";
+import { RedisServer, redisVersion } from "../conformance/redis_server.ts";
+import { RespClient } from "../support/resp_client.ts";
 
 const TABLES: Readonly<Record<string, readonly Metric<never>[]>> = { server: SERVER_METRICS, proxy: PROXY_METRICS };
 
@@ -51,6 +55,21 @@ for (const [role, rows] of Object.entries(TABLES)) {
     for (const { help } of rows) assertMatch(help, /^[A-Z0-9`].*\.$/, help);
   });
 }
+
+const lacks = await redisVersion() === undefined ? " (ignored: redis-server is not on PATH)" : "";
+
+Deno.test({
+  name: `commands are called by Redis's names in metrics${lacks}`,
+  ignore: lacks !== "",
+  fn: async () => {
+    await using redis = await RedisServer.start();
+    using client = await RespClient.connect(redis.port);
+    const known = new Set((await client.call("command", "list")).items!.map(({ body }) => body!));
+    COMMANDS.forEach(({ since }, position) => {
+      if (since !== undefined) assert(known.has(COMMAND_NAMES[position]!), `Redis has "${COMMAND_NAMES[position]}"`);
+    });
+  },
+});
 
 Deno.test("a metric that both roles have is of one type and has one help text", () => {
   const helps = new Map(SERVER_METRICS.flatMap((row) => "field" in row ? [[`${row.section} ${row.field}`, row]] : []));
