@@ -38,6 +38,7 @@ function facts(
     uptimeMs: 0,
     clients: 1,
     maxClients: 100,
+    opsPerSecond: 0,
     slotsUnderWay: 0,
     servers: [{ ...SERVER, ...server }],
     ...own,
