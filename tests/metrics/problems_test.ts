@@ -39,6 +39,8 @@ function facts(
     clients: 1,
     maxClients: 100,
     opsPerSecond: 0,
+    inputBytes: 0,
+    outputBytes: 0,
     slotsUnderWay: 0,
     servers: [{ ...SERVER, ...server }],
     ...own,
