@@ -1014,3 +1014,24 @@ export const EXPIRY_PROBLEM_DAYS = 30;
 export const EXPIRY_CRITICAL_DAYS = 7;
 /** Commands are slow when one of a hundred takes this long. */
 export const SLOW_PROBLEM_MS = 50;
+
+// Diagnosis.
+
+/** The most words of a request in the slow log, as in Redis. */
+export const SLOW_LOG_WORDS_MAX_COUNT = 32;
+/** The longest word of a request in the slow log without a remark about the rest, as in Redis. */
+export const SLOW_LOG_WORD_MAX_BYTES = 128;
+/** The estimated memory of an entry of the slow log, without its words. */
+export const SLOW_LOG_ENTRY_BYTES = 256;
+/** The most memory of the slow log. Entries of the usual size are below 1 kB. */
+export const SLOW_LOG_MAX_BYTES = 16 * 1024 * 1024;
+/** The largest setting of the number of entries. More would not fit into SLOW_LOG_MAX_BYTES. */
+export const SLOW_LOG_MAX_COUNT = 65_536;
+/** The most words of a request that `monitor` shows. A longer line would hold up all clients while it is composed. */
+export const MONITOR_WORDS_MAX_COUNT = 128;
+/** The longest word that `monitor` shows without a remark about the rest. */
+export const MONITOR_WORD_MAX_BYTES = 1024;
+/** The most kinds of events with a history of latencies. There are about ten. */
+export const LATENCY_EVENTS_MAX_COUNT = 64;
+/** The most samples of a kind of event, as in Redis. */
+export const LATENCY_SAMPLES_MAX_COUNT = 160;

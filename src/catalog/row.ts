@@ -25,6 +25,9 @@ export type Group = "string" | "list" | "hash" | "set" | "key" | "transaction" |
  * | `total` | all | the sum of the integers |
  * | `merge` | all | the arrays one after another |
  * | `every` | all | `OK` |
+ * | `everywhere` | all, after the proxy itself | `OK`, or the sum of the integers |
+ * | `newest` | all | the rows with the latest times of all arrays |
+ * | `latencies` | all | the events of all servers and of the proxy, joined by their names |
  * | `top` | all | the rows with the largest numbers of all arrays |
  * | `any` | one at random, then the others if it returns nil | that server's |
  * | `scan` | one after another | a cursor that contains server and position |
@@ -44,6 +47,9 @@ export type Routing =
   | "merge"
   | "top"
   | "every"
+  | "everywhere"
+  | "newest"
+  | "latencies"
   | "any"
   | "scan"
   | "local"
@@ -180,6 +186,8 @@ export interface Row {
   readonly admin?: AdminFacts;
   /** The routing; by default, that of the group. */
   readonly routing?: Routing;
+  /** The routings of subcommands that differ from {@linkcode routing}, by the names of the subcommands in lower case. */
+  readonly subcommandRoutings?: Readonly<Record<string, Routing>>;
   /** Whether its reply is delayed by the seconds in its last argument. */
   readonly replyDelay?: "sleep";
   /** Whether its reply is text in lines, for people; or the subcommands whose reply is. */

@@ -106,6 +106,8 @@ export interface CommandSpecification {
   /** The parts that are logged of an administrator's command; `undefined` for other commands. */
   readonly admin: AdminFacts | undefined;
   readonly routing: Routing;
+  /** The routings of subcommands that differ, by the names of the subcommands in lower case. */
+  readonly subcommandRoutings: Readonly<Record<string, Routing>>;
   /** The rules in a proxy, besides the routing. */
   readonly proxy: ProxyRules;
   /**
@@ -213,6 +215,7 @@ function specify(group: Group, facts: GroupFacts, name: string, row: Row): Comma
     secret: row.secret ?? "none",
     admin: row.admin,
     routing,
+    subcommandRoutings: row.subcommandRoutings ?? {},
     proxy: row.proxy ?? {},
     replyDelay: row.replyDelay ?? (routing === "wait" ? "timeout" : "none"),
     textReply: row.textReply ?? false,

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { secretsOf } from "../catalog/secrets.ts";
 import { COMMANDS } from "../catalog/specification.ts";
 import { Channels } from "../connection/channels.ts";
 import type { ClientState } from "../connection/client_state.ts";
@@ -42,7 +43,7 @@ export class SharedState {
   constructor(
     store: Store,
     configuration: Configuration = {},
-    instruments: Instruments = new Instruments(COMMANDS.length, performance.now()),
+    instruments: Instruments = new Instruments(COMMANDS.length, performance.now(), secretsOf),
     keys: ObservedKeys = new ObservedKeys(store, store.nowMs),
   ) {
     this.keys = keys;
@@ -75,6 +76,7 @@ export class SharedState {
   /** Ends a connection's transaction, its watches, and its subscriptions. */
   reset(client: ClientState): void {
     this.endTransaction(client);
+    this.instruments.endMonitor(client);
     this.channels.forget(client);
   }
 

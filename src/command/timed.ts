@@ -12,11 +12,12 @@
  * reply is complete, with its pauses and its waits for other commands. The time for which a command such as `blpop`
  * waits for an element does not count.
  *
- * {@linkcode begin} and {@linkcode end} are the places of everything that observes single calls.
+ * {@linkcode end} is the place of everything that observes single calls.
  *
  * @module
  */
 
+import { noteDuration, showRequest } from "../connection/observation.ts";
 import { ReplyError, StoreFullError } from "../errors.ts";
 import { ARGUMENTS_FEW_MAX_COUNT, KEY_SIZE_MAX_BYTES, SLICE_MS } from "../limits.ts";
 import type { Reply } from "../wire/reply.ts";
@@ -69,7 +70,7 @@ function runTimed(context: CommandContext, command: Command, request: Request, r
   const { client, shared: { instruments: { commands } } } = context;
   const { position } = command;
   const weight = commands.claim(position);
-  const startedMs = begin(context, request);
+  const startedMs = performance.now();
   let pending: void | Promise<void>;
   try {
     pending = runCommand(context, command, request, reply);
@@ -118,8 +119,10 @@ async function timePromise(
     else end(context, command, request, startedMs, 1);
     throw error;
   }
-  if (performance.now() - pausedMs < PAUSE_MIN_MS) commands.unclaim(command.position, 1);
-  else end(context, command, request, startedMs, 1);
+  if (performance.now() - pausedMs >= PAUSE_MIN_MS) return end(context, command, request, startedMs, 1);
+  commands.unclaim(command.position, 1);
+  const { client, shared: { instruments } } = context;
+  if (instruments.monitors.count > 0) showRequest(instruments, command.specification, request, client);
 }
 
 /** Times a call of a transaction until its steps end. */
@@ -134,14 +137,13 @@ function timeSteps(context: CommandContext, command: Command, request: Request, 
   };
 }
 
-/** Begins a timed call, and returns the time of its beginning. */
-function begin(_context: CommandContext, _request: Request): number {
-  return performance.now();
-}
-
 /** Ends a timed call, which represents `weight` calls. */
 function end(context: CommandContext, command: Command, request: Request, startedMs: number, weight: number): void {
-  const { instruments, keys } = context.shared;
-  instruments.add(command.position, performance.now() - startedMs, weight);
-  keys.note(command.specification, request, weight);
+  const { client, shared: { instruments, keys } } = context;
+  const { position, specification } = command;
+  const durationMs = performance.now() - startedMs;
+  instruments.add(position, durationMs, weight);
+  if (instruments.monitors.count > 0) showRequest(instruments, specification, request, client);
+  noteDuration(instruments, specification, request, client, durationMs);
+  keys.note(specification, request, weight);
 }

@@ -75,8 +75,16 @@ export class Publication {
   }
 }
 
+/** A message to a client that is not a reply. */
+export interface Message {
+  /** Returns the message in a version of RESP, or the part before its {@linkcode tail}. The bytes never change. */
+  head(version: 2 | 3): Uint8Array;
+  /** The part after the head, if there is one. Its bytes never change. */
+  readonly tail: SharedBytes | undefined;
+}
+
 /** A publication in the form for the listeners of its channel, or of one pattern. */
-export class ChannelMessage {
+export class ChannelMessage implements Message {
   readonly publication: Publication;
   readonly pattern: Uint8Array | undefined;
   #second: Uint8Array | undefined;

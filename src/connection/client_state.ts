@@ -11,7 +11,8 @@ import { decodeText } from "../bytes.ts";
 import type { ProtocolVersion } from "../catalog/specification.ts";
 import type { ReplyError } from "../errors.ts";
 import { type ClientAccount, ClientMemory, Held } from "../memory/client_memory.ts";
-import type { ChannelMessage } from "./channel_message.ts";
+import type { Monitor } from "../metrics/monitors.ts";
+import type { Message } from "./channel_message.ts";
 
 export type { ProtocolVersion } from "../catalog/specification.ts";
 
@@ -23,11 +24,11 @@ export interface ClientConnection {
   /** Ends the connection, even in the middle of a command. */
   kill(): void;
   /**
-   * Sends a message of a channel. The message is borrowed until return; its bytes may be kept.
+   * Sends a message of a channel, or a line of `monitor`. The message is borrowed until return; its bytes may be kept.
    *
    * @param isOwn whether this client published it with the command that is running
    */
-  deliver(message: ChannelMessage, isOwn: boolean): void;
+  deliver(message: Message, isOwn: boolean): void;
 }
 
 /** The commands that a connection has queued since `multi`. Each role has its own kind. */
@@ -138,7 +139,7 @@ export class ClientState<Queue extends QueuedCommands = QueuedCommands> {
   #authenticated: boolean;
   #transaction: Queue | undefined;
   #isPaused = false;
-  #isMonitoring = false;
+  #monitor: Monitor | undefined;
   #silence: Silence = "none";
 
   constructor(
@@ -225,14 +226,19 @@ export class ClientState<Queue extends QueuedCommands = QueuedCommands> {
     this.update();
   }
 
-  /** Whether the client gets the requests of all clients, so that it may not use keys itself. */
-  get isMonitoring(): boolean {
-    return this.#isMonitoring;
+  /** The object that gets the requests of all clients for this one, set by `monitor`. */
+  get monitor(): Monitor | undefined {
+    return this.#monitor;
   }
 
-  set isMonitoring(isMonitoring: boolean) {
-    this.#isMonitoring = isMonitoring;
+  set monitor(monitor: Monitor | undefined) {
+    this.#monitor = monitor;
     this.update();
+  }
+
+  /** Whether the client gets the requests of all clients, so that it may not use keys itself. */
+  get isMonitoring(): boolean {
+    return this.#monitor !== undefined;
   }
 
   /** The replies that the client does not get. */
@@ -258,6 +264,6 @@ export class ClientState<Queue extends QueuedCommands = QueuedCommands> {
   /** Sets {@linkcode isFastPath} again. Code that changes the subscriptions or the protocol's version calls this. */
   update(): void {
     this.isFastPath = this.#authenticated && this.#transaction === undefined && !this.onlyListens &&
-      !this.#isPaused && !this.#isMonitoring && this.#silence === "none";
+      !this.#isPaused && this.#monitor === undefined && this.#silence === "none";
   }
 }

@@ -10,7 +10,10 @@ import { command, COMMAND_SUBCOMMANDS } from "./command_info.ts";
 import { config, CONFIG_SUBCOMMANDS } from "./config.ts";
 import * as connection from "./connection.ts";
 import type { RunOnConnection } from "./context.ts";
+import { latency, LATENCY_SUBCOMMANDS } from "./latency.ts";
+import { monitor } from "./monitor.ts";
 import { module, MODULE_SUBCOMMANDS, role } from "./roles.ts";
+import { slowlog, SLOWLOG_SUBCOMMANDS } from "./slow_log.ts";
 import type { Subcommands } from "./subcommands.ts";
 
 const { PUBSUB_SUBCOMMANDS, ...channelCommands } = channel;
@@ -22,8 +25,11 @@ export const CONNECTION_COMMANDS: Readonly<Record<string, RunOnConnection>> = {
   client,
   command,
   config,
+  latency,
   module,
+  monitor,
   role,
+  slowlog,
 };
 
 /** The subcommands of the commands that have some, by name. */
@@ -31,6 +37,8 @@ export const CONNECTION_SUBCOMMANDS: Readonly<Record<string, Subcommands>> = {
   client: CLIENT_SUBCOMMANDS,
   command: COMMAND_SUBCOMMANDS,
   config: CONFIG_SUBCOMMANDS,
+  latency: LATENCY_SUBCOMMANDS,
   module: MODULE_SUBCOMMANDS,
   pubsub: PUBSUB_SUBCOMMANDS,
+  slowlog: SLOWLOG_SUBCOMMANDS,
 };

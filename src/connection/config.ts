@@ -69,7 +69,7 @@ function get(context: ConnectionContext, request: Request, reply: Reply): void |
   }
 }
 
-/** Changes all settings or none, as far as their values show in advance. */
+/** Changes all settings or none. */
 function set({ shared: { configuration } }: ConnectionContext, request: Request, reply: Reply): void {
   if (request.count % 2 === 1) throw syntaxError();
   const changes: [name: string, value: string][] = [];
@@ -81,9 +81,13 @@ function set({ shared: { configuration } }: ConnectionContext, request: Request,
     if (configuration[name]!.set === undefined) throw failure(name, "can't set immutable config");
     changes.push([name, request.text(i + 1)]);
   }
+  const before: [name: string, value: string][] = [];
   for (const [name, value] of changes) {
+    before.unshift([name, configuration[name]!.get()]);
     const problem = configuration[name]!.set!(value);
-    if (problem !== undefined) throw failure(name, problem);
+    if (problem === undefined) continue;
+    for (const [name, value] of before) configuration[name]!.set!(value);
+    throw failure(name, problem);
   }
   reply.ok();
 }

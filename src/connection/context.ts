@@ -11,6 +11,7 @@ import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import type { Channels } from "./channels.ts";
 import type { ClientState, ProtocolVersion } from "./client_state.ts";
+import type { Instruments } from "../metrics/instruments.ts";
 import type { Configuration } from "./configuration.ts";
 import type { Pause } from "./pause.ts";
 
@@ -18,6 +19,8 @@ import type { Pause } from "./pause.ts";
 export interface SharedConnections {
   readonly configuration: Configuration;
   readonly channels: Channels;
+  /** The observations of the role. */
+  readonly instruments: Instruments;
   /** Holds back the commands of all clients for a time. */
   readonly pause: Pause;
   /** The open connections, by id. */

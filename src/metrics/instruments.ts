@@ -29,7 +29,11 @@ import { ByteCounts } from "./byte_counts.ts";
 import { CommandStats } from "./command_stats.ts";
 import { ErrorCounts } from "./error_counts.ts";
 import { Latencies } from "./latencies.ts";
+import { LatencyEvents } from "./latency_events.ts";
+import { type Monitor, Monitors } from "./monitors.ts";
 import { Rate } from "./rate.ts";
+import type { FindSecrets } from "./request_words.ts";
+import { SlowLog } from "./slow_log.ts";
 
 /** The observations of one role. */
 export class Instruments {
@@ -37,6 +41,12 @@ export class Instruments {
   readonly errors: ErrorCounts = new ErrorCounts();
   /** The bytes that clients have sent, and that were sent to them. */
   readonly traffic: ByteCounts = new ByteCounts();
+  /** The slow commands. */
+  readonly slowLog: SlowLog;
+  /** The events that took long. */
+  readonly latency: LatencyEvents = new LatencyEvents();
+  /** The clients that see each request. */
+  readonly monitors: Monitors;
   /** Requests a second, over the last two seconds. */
   readonly commandsRate: Rate;
   /** Bytes a second that clients send, over the last two seconds. */
@@ -50,9 +60,12 @@ export class Instruments {
   /**
    * @param commandsCount the number of commands in the catalog
    * @param nowMs the present, by the clock of {@linkcode sweep}
+   * @param findSecrets finds the words of a request that must not be shown
    */
-  constructor(commandsCount: number, nowMs: number) {
+  constructor(commandsCount: number, nowMs: number, findSecrets: FindSecrets) {
     this.commands = new CommandStats(commandsCount);
+    this.slowLog = new SlowLog(findSecrets);
+    this.monitors = new Monitors(findSecrets, () => this.timeAllFor("monitor", this.monitors.count > 0));
     const makeRate = () => new Rate(nowMs, RATE_INTERVAL_MS, RATE_MARKS_COUNT);
     this.commandsRate = makeRate();
     this.inputRate = makeRate();
@@ -64,6 +77,13 @@ export class Instruments {
   add(position: number, durationMs: number, weight: number): void {
     this.commands.add(position, durationMs, weight);
     this.#latencies.add(durationMs, weight);
+  }
+
+  /** Ends the monitoring of a client, if it monitors. */
+  endMonitor(client: { monitor: Monitor | undefined }): void {
+    if (client.monitor === undefined) return;
+    this.monitors.remove(client.monitor);
+    client.monitor = undefined;
   }
 
   /**

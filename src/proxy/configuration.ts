@@ -1,11 +1,14 @@
 /**
- * The parameters that `config` returns on a proxy. Options set them at the start, and they do not change.
+ * The parameters that `config` returns on a proxy. Options set them at the start, and they do not change, except for the
+ * settings of diagnosis: `config set` changes these on the proxy and on all its servers.
  *
  * @module
  */
 
 import type { Configuration, Parameter } from "../connection/configuration.ts";
+import { diagnosisSettings } from "../connection/diagnosis_settings.ts";
 import { VALUE_SIZE_MAX_BYTES } from "../limits.ts";
+import type { Instruments } from "../metrics/instruments.ts";
 
 /** The settings of a proxy from which its parameters are derived. */
 export interface ConfigurationFacts {
@@ -14,6 +17,7 @@ export interface ConfigurationFacts {
   readonly isTls: boolean;
   readonly maxClients: number;
   readonly clientMemory: { readonly limitBytes: number };
+  readonly instruments: Instruments;
 }
 
 /**
@@ -21,7 +25,7 @@ export interface ConfigurationFacts {
  * setting, have fixed values.
  */
 export function proxyConfiguration(
-  { hostname, port, isTls, maxClients, clientMemory }: ConfigurationFacts,
+  { hostname, port, isTls, maxClients, clientMemory, instruments }: ConfigurationFacts,
 ): Configuration {
   const fixed = (value: string | number): Parameter => ({ get: () => String(value) });
   return {
@@ -35,5 +39,6 @@ export function proxyConfiguration(
     timeout: fixed(0),
     appendonly: fixed("no"),
     save: fixed(""),
+    ...diagnosisSettings(instruments),
   };
 }

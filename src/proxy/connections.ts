@@ -9,12 +9,14 @@ import type { ClientState } from "../connection/client_state.ts";
 import type { Configuration } from "../connection/configuration.ts";
 import { Pause } from "../connection/pause.ts";
 import { ReplyError } from "../errors.ts";
+import type { Instruments } from "../metrics/instruments.ts";
 import type { ClientLink, LinkedConnections } from "./client/client_link.ts";
 
 /** The connections of one proxy. */
 export class Connections implements LinkedConnections {
   readonly configuration: Configuration;
   readonly channels: Channels;
+  readonly instruments: Instruments;
   /** The clients that are served, by id. */
   readonly clients = new Map<number, ClientState>();
   /** Holds back the requests of all clients for a time. */
@@ -22,8 +24,9 @@ export class Connections implements LinkedConnections {
   readonly #links = new Map<number, ClientLink>();
   #ids = 0;
 
-  constructor(configuration: Configuration, channels: Channels) {
+  constructor(configuration: Configuration, channels: Channels, instruments: Instruments) {
     this.configuration = configuration;
+    this.instruments = instruments;
     this.channels = channels;
   }
 

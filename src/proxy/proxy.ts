@@ -212,8 +212,10 @@ export class Proxy extends ServingRole<Session> implements SessionHost, Observed
         isTls: settings.certificate !== undefined,
         maxClients: settings.maxClients,
         clientMemory: this.clientMemory,
+        instruments: this.instruments,
       }),
       this.#hub.channels,
+      this.instruments,
     );
     this.#sweepIntervalMs = Math.max(1, Math.min(BACKEND_SWEEP_INTERVAL_MS, timeoutMs / 4));
     this.#serversTimer = setInterval(() => this.#sweepServers(), this.#sweepIntervalMs);

@@ -14,6 +14,7 @@
  * @module
  */
 
+import { secretsOf } from "../catalog/secrets.ts";
 import { COMMANDS } from "../catalog/specification.ts";
 import { stackOf } from "../errors.ts";
 import { ClientMemory } from "../memory/client_memory.ts";
@@ -86,7 +87,7 @@ export abstract class ServingRole<S extends ClientSession> {
   /** Requests taken, of all sessions, since the start or since the counts were set to zero. */
   commands = 0;
   /** Observes the requests of all sessions. */
-  readonly instruments: Instruments = new Instruments(COMMANDS.length, performance.now());
+  readonly instruments: Instruments = new Instruments(COMMANDS.length, performance.now(), secretsOf);
   /** Whether clients have to authenticate. */
   readonly passwordRequired: boolean;
   /** Bounds the memory that all clients hold. */

@@ -1,12 +1,14 @@
 /**
- * The parameters of a server for `config`. Only the eviction policy can be changed; options fix all others at the
- * start.
+ * The parameters of a server for `config`. The eviction policy and the settings of diagnosis can be changed; options fix
+ * all others at the start.
  *
  * @module
  */
 
 import type { Configuration, Parameter } from "../connection/configuration.ts";
+import { diagnosisSettings } from "../connection/diagnosis_settings.ts";
 import { SNAPSHOT_GROWTH_MIN_BYTES, VALUE_SIZE_MAX_BYTES } from "../limits.ts";
+import type { Instruments } from "../metrics/instruments.ts";
 import type { Store } from "../store/store.ts";
 
 /** The facts of a server that its parameters show. */
@@ -23,10 +25,13 @@ export interface ConfigurationFacts {
   readonly store: Store;
   readonly port: number;
   readonly clientMemory: { readonly limitBytes: number };
+  readonly instruments: Instruments;
 }
 
 /** Returns the parameters of a server. */
-export function serverConfiguration({ settings, store, port, clientMemory }: ConfigurationFacts): Configuration {
+export function serverConfiguration(
+  { settings, store, port, clientMemory, instruments }: ConfigurationFacts,
+): Configuration {
   const fixed = (value: string | number): Parameter => ({ get: () => String(value) });
   const intervalMs = settings.dataPath === undefined ? 0 : settings.snapshotIntervalMs ?? 0;
   const isTls = settings.certificate !== undefined;
@@ -56,6 +61,7 @@ export function serverConfiguration({ settings, store, port, clientMemory }: Con
     "auto-aof-rewrite-min-size": fixed(SNAPSHOT_GROWTH_MIN_BYTES),
     save: fixed(intervalMs > 0 ? `${Math.ceil(intervalMs / 1000)} 1` : ""),
     dir: fixed(settings.dataPath ?? ""),
+    ...diagnosisSettings(instruments),
     "lazyfree-lazy-eviction": fixed("yes"),
     "lazyfree-lazy-expire": fixed("yes"),
     "lazyfree-lazy-user-del": fixed("yes"),

@@ -11,7 +11,7 @@
  * @module
  */
 
-import type { ChannelMessage } from "../connection/channel_message.ts";
+import type { Message } from "../connection/channel_message.ts";
 import { REPLY_CHUNK_BYTES } from "../limits.ts";
 import { MessageQueue } from "../memory/message_queue.ts";
 import type { Deliverable, DeliveryQueue } from "../role/delivery_queue.ts";
@@ -73,7 +73,7 @@ export class Mailbox implements Deliverable {
   }
 
   /** Appends a message, whose bytes are kept. */
-  put(message: ChannelMessage, version: 2 | 3): void {
+  put(message: Message, version: 2 | 3): void {
     const queue = this.#queue;
     if (queue.agedSize + this.#leavingSize > this.#owner.messagesMaxBytes) return this.#owner.overflow(this.size);
     queue.put(message.head(version), message.tail);

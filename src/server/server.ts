@@ -146,7 +146,7 @@ export class Server extends ServingRole<Session> implements SessionHost, Observe
     const { clientMemory } = this;
     this.shared = new SharedState(
       store,
-      serverConfiguration({ settings, store, port: this.address.port, clientMemory }),
+      serverConfiguration({ settings, store, port: this.address.port, clientMemory, instruments: this.instruments }),
       this.instruments,
       keys,
     );

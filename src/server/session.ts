@@ -27,7 +27,7 @@
  * @module
  */
 
-import type { ChannelMessage } from "../connection/channel_message.ts";
+import type { Message } from "../connection/channel_message.ts";
 import { ClientState } from "../connection/client_state.ts";
 import type { ClientConnection, ProtocolVersion } from "../connection/client_state.ts";
 
@@ -254,7 +254,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner, 
     this.#mailbox?.free();
   }
 
-  deliver(message: ChannelMessage, isOwn: boolean): void {
+  deliver(message: Message, isOwn: boolean): void {
     if (this.#connection.closed) return;
     const version = this.client.version === 3 ? 3 : 2;
     // A client gets what it publishes to itself before the reply to `publish`, but not within the reply to `exec`.

@@ -20,6 +20,13 @@ export interface ValueReader {
    */
   array(): number;
   /**
+   * Reads the header of a map.
+   *
+   * @returns the number of pairs that follow
+   * @throws {ProtocolError} when the next value is not a map
+   */
+  map(): number;
+  /**
    * Skips one value that is not an aggregate.
    *
    * @returns the length of its content, in bytes; 0 when it is neither bytes nor text

@@ -60,13 +60,18 @@ const COMPARERS: Readonly<Record<string, Comparer>> = {
   "debug help": each(firstItem),
   "memory help": each(firstItem),
   "module help": each(firstItem),
+  "slowlog help": each(firstItem),
+  "slowlog get": each(slowEntries),
+  "latency help": each(firstItem),
+  "latency history": each(shape),
+  "latency histogram": each(withoutTimes),
   "object help": each(firstItem),
   "pubsub help": each(firstItem),
   "command count": each(withoutDigits),
   "command info": (frames, words) => frames.map(words.length > 2 ? commandFacts : typeOnly),
   command: each(typeOnly),
   // No command of this step asked for these frames: they are messages.
-  "": sortedMessages,
+  "": (frames, words) => sortedMessages(frames.map(withoutMoment), words),
 };
 
 /** Returns the part of a command's reply that must be equal on both sides. */
@@ -109,6 +114,19 @@ const ALL_MEMBERS_COUNT = 100;
 /** Compares members if they are all members of the set, otherwise form and count. */
 function ofRandomMembers(frames: readonly Frame[], words: readonly string[]): readonly Frame[] {
   return frames.map(Number(words[2]) >= ALL_MEMBERS_COUNT ? sorted : shape);
+}
+
+/** Returns the words and the name of the client of each entry, since the others depend on the moment. */
+function slowEntries(frame: Frame): Frame {
+  return { ...frame, items: frame.items?.map((entry) => ({ ...entry, items: [entry.items![3]!, entry.items![5]!] })) };
+}
+
+/** Returns the commands and their calls, without the counts up to each time. */
+function withoutTimes(frame: Frame): Frame {
+  return {
+    ...frame,
+    items: frame.items?.map((item) => item.items === undefined ? item : { ...item, items: item.items.slice(0, 3) }),
+  };
 }
 
 function second(frame: Frame, change: (frame: Frame) => Frame): Frame {
@@ -192,4 +210,10 @@ function sortedMessages(frames: readonly Frame[]): readonly Frame[] {
   const first = frames.findIndex(byPattern);
   if (first < 0 || !frames.slice(first).every(byPattern)) return frames;
   return [...frames.slice(0, first), ...frames.slice(first).sort((left, right) => byBytes([left], [right]))];
+}
+
+/** Returns a line of `monitor` without its time and the port of the client. Other frames stay as they are. */
+function withoutMoment(frame: Frame): Frame {
+  if (frame.type !== "+") return frame;
+  return { ...frame, line: frame.line.replace(/^\+?[0-9.]+ \[0 [0-9.]+:[0-9]+\]/, "time [address]") };
 }

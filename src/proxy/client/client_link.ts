@@ -20,7 +20,7 @@
  */
 
 import { formatAddress } from "../../address.ts";
-import type { ChannelMessage } from "../../connection/channel_message.ts";
+import type { Message } from "../../connection/channel_message.ts";
 import {
   type ClientConnection,
   ClientState,
@@ -379,6 +379,7 @@ export class ClientLink implements ConnectionContext, ClientConnection, OutboxOw
   reset(): void {
     this.client.transaction?.free();
     this.client.transaction = undefined;
+    this.shared.instruments.endMonitor(this.client);
     this.shared.channels.forget(this.client);
     this.watch?.stream.drop();
     this.watch = undefined;
@@ -401,7 +402,7 @@ export class ClientLink implements ConnectionContext, ClientConnection, OutboxOw
     if (!this.isGone) this.#host.deliveries.schedule(this.outbox);
   }
 
-  deliver(message: ChannelMessage): void {
+  deliver(message: Message): void {
     if (this.isEnding) return;
     const outbox = this.outbox;
     const held = this.#heldMessages;
@@ -468,6 +469,7 @@ export class ClientLink implements ConnectionContext, ClientConnection, OutboxOw
     this.#whenDrained?.resolve();
     this.backpressure.break();
     this.#host.connections.remove(this.client);
+    this.shared.instruments.endMonitor(this.client);
     this.shared.channels.forget(this.client);
     this.watch?.stream.drop();
     this.#wait?.abandon();

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { ChannelMessage } from "../../connection/channel_message.ts";
+import type { Message } from "../../connection/channel_message.ts";
 import { type ClientAccount, Held } from "../../memory/client_memory.ts";
 import type { SharedBytes } from "../../memory/message_queue.ts";
 import type { Outbox } from "./outbox.ts";
@@ -39,7 +39,7 @@ export class HeldMessages {
   }
 
   /** Keeps a message, which is borrowed until return. */
-  put(message: ChannelMessage): void {
+  put(message: Message): void {
     const { tail } = message;
     const [second, third] = [message.head(2), message.head(3)];
     const size = second.length + third.length + (tail?.bytes.length ?? 0) + MESSAGE_OVERHEAD_BYTES;

@@ -15,10 +15,9 @@ import type { CommandSpecification } from "../../catalog/specification.ts";
 import { noteIfAdmin } from "../../connection/admin.ts";
 import { admitSlowPath, unknown } from "../../connection/admission.ts";
 import { finishInSlices } from "../../connection/in_slices.ts";
-import { topRowsOf } from "../../connection/top_rows.ts";
 import { ReplyError } from "../../errors.ts";
 import { slotOf } from "../../key_slot.ts";
-import { LONG_BYTES, LONG_FRAME_BYTES } from "../../limits.ts";
+import { LONG_FRAME_BYTES } from "../../limits.ts";
 import { Held } from "../../memory/client_memory.ts";
 import type { Request } from "../../wire/request.ts";
 import type { RequestWriter } from "../../wire/request_writer.ts";
@@ -29,10 +28,10 @@ import type { OwnReplies } from "../client/own_replies.ts";
 import { PausedRequest } from "../client/paused_request.ts";
 import type { Frame } from "../client/queued_requests.ts";
 import { SilentReply } from "../client/silent_reply.ts";
+import { AllServers, routingOf } from "./all_servers.ts";
 import type { ChannelHub } from "./channel_hub.ts";
 import { FirstNonNil } from "./first_non_nil.ts";
-import { Gather } from "./gather.ts";
-import { joinArrays, joinStatuses, joinSums, joinTop, joinValues } from "./join.ts";
+import { joinStatuses, joinSums, joinValues } from "./join.ts";
 import type { Join } from "./join.ts";
 import { hasManyKeys, KeySlots } from "./key_slots.ts";
 import { subcommandsOf } from "./local_commands.ts";
@@ -51,6 +50,7 @@ export class Router {
   readonly #ownReplies: OwnReplies;
   readonly #local: LocalCommands;
   readonly #transactions: Transactions;
+  readonly #allServers: AllServers;
   readonly #waits: Waits;
   readonly #hub: ChannelHub;
   readonly #index = new CommandIndex();
@@ -60,6 +60,7 @@ export class Router {
     this.#loans = cluster.loans;
     this.#ownReplies = ownReplies;
     this.#local = local;
+    this.#allServers = new AllServers(cluster, ownReplies);
     this.#hub = hub;
     this.#transactions = new Transactions(cluster, ownReplies, (pending, specification, request, frame) => {
       this.#carryOut(pending, specification, request, frame);
@@ -250,7 +251,8 @@ export class Router {
     keys?: KeySlots,
   ): void {
     if (specification.admin !== undefined) noteIfAdmin(pending.link, specification, request);
-    switch (specification.routing) {
+    const routing = routingOf(specification, request);
+    switch (routing) {
       case "key":
         return this.#forwardKey(pending, specification, request, frame);
       case "sum":
@@ -260,14 +262,13 @@ export class Router {
       case "together":
         return this.#forwardTogether(pending, specification, request, frame, keys);
       case "total":
-        return this.#askAll(pending, specification, frame, joinSums);
       case "merge":
-        return this.#askAll(pending, specification, frame, joinArrays);
       case "top":
-        return this.#askAll(pending, specification, frame, joinTop(topRowsOf(specification, request)));
+      case "newest":
       case "every":
-        checkProxied(specification, request);
-        return this.#askAll(pending, specification, frame, joinStatuses);
+      case "everywhere":
+      case "latencies":
+        return this.#allServers.run(pending, specification, routing, request, frame);
       case "scan":
         return this.#scan(pending, request);
       case "wait":
@@ -313,7 +314,7 @@ export class Router {
     const split = new Split(this.#cluster, specification, request);
     this.#noteWrites(specification, request);
     if (split.count === 1) return link.streams.send(split.pool(0), pending, frame.bytes, frame.start, frame.size);
-    const gather = this.#gather(pending, specification, joinFor(specification, split));
+    const gather = this.#allServers.gather(pending, specification, joinFor(specification, split));
     const { writer } = link.dialect;
     for (let part = 0; part < split.count; part++) {
       split.compose(part, writer);
@@ -363,7 +364,7 @@ export class Router {
         pending.sentBytes = 0;
         return link.streams.send(split.pool(0), pending, frame.bytes, frame.start, frame.size);
       }
-      const gather = this.#gather(pending, specification, joinFor(specification, split));
+      const gather = this.#allServers.gather(pending, specification, joinFor(specification, split));
       for (const [part, { buffer, length }] of parts.entries()) {
         link.streams.sendOwned(split.pool(part), gather.add(), buffer, length);
       }
@@ -379,23 +380,6 @@ export class Router {
   #noteSlots(specification: CommandSpecification, { isUsed }: KeySlots): void {
     if (this.#loans.count === 0 || !specification.writes) return;
     for (let slot = 0; slot < isUsed.length; slot++) if (isUsed[slot] === 1) this.#cluster.wrote(slot);
-  }
-
-  /** Returns an object that collects the replies of several servers and joins them into one. */
-  #gather(pending: PendingReply, specification: CommandSpecification, join: Join): Gather {
-    const { dialect, client: { account } } = pending.link;
-    return new Gather(dialect, specification.writes, account, (gather) => {
-      if (gather.size > LONG_BYTES) return void this.#replyLong(pending, gather, join);
-      this.#ownReplies.reply(pending, (reply) => {
-        for (const _ of join(gather.granted(), reply));
-      });
-    });
-  }
-
-  async #replyLong(pending: PendingReply, gather: Gather, join: Join): Promise<void> {
-    const { account } = pending.link.client;
-    await this.#ownReplies.replyInSteps(pending, account, (reply) => join(gather.granted(), reply));
-    gather.free();
   }
 
   /** Forwards the request to the owner of its key; to any server when it has no key, as in `object help`. */
@@ -422,23 +406,6 @@ export class Router {
     if (keys === undefined) this.#noteWrites(specification, request);
     else this.#noteSlots(specification, keys);
     pending.link.streams.send(owner, pending, frame.bytes, frame.start, frame.size);
-  }
-
-  /** Forwards the request to all servers that have slots. */
-  #askAll(
-    pending: PendingReply,
-    specification: CommandSpecification,
-    frame: Frame,
-    join: Join,
-  ): void {
-    const { link } = pending;
-    const gather = this.#gather(pending, specification, join);
-    // Servers whose slots are all lent get no request, and miss it.
-    if (specification.writes) this.#loans.endAll();
-    for (const pool of this.#cluster.holders) {
-      link.streams.send(pool, gather.add(), frame.bytes, frame.start, frame.size);
-    }
-    gather.sent();
   }
 
   /** Sends the request to a random server, and to the others one after another while the replies are nil. */

@@ -219,10 +219,18 @@ export class NativeValueReader implements ValueReader {
   }
 
   array(): number {
+    return this.#aggregate(ARRAY, "an array");
+  }
+
+  map(): number {
+    return this.#aggregate(MAP, "a map");
+  }
+
+  #aggregate(kind: number, expected: string): number {
     this.#need(1);
     const first = this.#bytes[this.at]!;
-    if (kindOf(first) !== ARRAY) {
-      throw new ProtocolError(`Cannot join a reply that begins with 0x${first.toString(16)}: expected an array`);
+    if (kindOf(first) !== kind) {
+      throw new ProtocolError(`Cannot join a reply that begins with 0x${first.toString(16)}: expected ${expected}`);
     }
     return this.#number(headerSize(first));
   }

@@ -31,6 +31,7 @@ const {
   ARRAY,
   SET,
   PUSH,
+  MAP,
 } = Byte;
 
 /** Returns whether the reply at `start` grants its request. */
@@ -71,6 +72,11 @@ export class RespValueReader implements ValueReader {
     const count = this.#number();
     if (count < 0) throw new ProtocolError("Cannot join a reply that is nil: expected an array");
     return count;
+  }
+
+  map(): number {
+    // RESP2 has arrays of twice as many items instead.
+    return this.#type() === MAP ? this.#number() : this.array() / 2;
   }
 
   skip(): number {

@@ -133,4 +133,126 @@ export const DIAGNOSIS: Group = group("diagnosis", {
     client kill type pubsub skipme
     client kill skipme no id 999999
   `,
+  "slowlog": transcript`
+    config get slowlog*
+    config get latency-monitor-threshold
+    slowlog get abc
+    slowlog get -2
+    slowlog get 1.5
+    slowlog get 1 2
+    slowlog len extra
+    slowlog reset extra
+    slowlog
+    slowlog foo
+    slowlog help
+    slowlog reset
+    slowlog get
+    slowlog len
+    config set slowlog-log-slower-than abc
+    config set slowlog-max-len abc
+    config set slowlog-max-len 5 latency-monitor-threshold x
+    config get slowlog-max-len
+    config set slowlog-log-slower-than 0
+    set k ${"x".repeat(300)}
+    get k
+    GET absent
+    incr k
+    lpush k a
+    mget ${"a"} b c
+    client setname bob
+    multi
+    set a 1
+    get a
+    exec
+    get
+    nosuch a b
+    auth secret
+    hello 2 auth nobody secret setname other
+    mset ${"y".repeat(128)} ${"z".repeat(129)} c ""
+    slowlog get 100
+    slowlog get 2
+    slowlog get 0
+    slowlog get
+    config set slowlog-max-len 3
+    slowlog len
+    slowlog get -1
+    config set slowlog-max-len 0
+    slowlog len
+    config set slowlog-max-len 128 slowlog-log-slower-than -1
+    slowlog reset
+    get k
+    slowlog len
+    config set slowlog-log-slower-than 10000
+    debug sleep 0.02
+    slowlog get
+    slowlog reset
+  `,
+  "latency": transcript`
+    latency
+    latency foo
+    latency help
+    latency latest
+    latency latest extra
+    latency history
+    latency history nothing
+    latency history a b
+    latency graph nothing
+    latency graph
+    latency reset
+    latency reset nothing
+    latency reset nothing command
+    latency doctor extra
+    config set latency-monitor-threshold 10
+    debug sleep 0.02
+    latency history command
+    latency history COMMAND
+    latency reset command
+    latency history command
+    debug sleep 0.02
+    latency reset command command
+    config set latency-monitor-threshold 0
+    debug sleep 0.02
+    latency history command
+    latency histogram nothing
+    config resetstat
+    set k v
+    get k
+    get k
+    latency histogram get set
+    latency histogram GET
+    latency histogram get nothing
+  `,
+  "monitor": transcript`
+    b> client id
+    monitor
+    b> set k "a\x00\r\n\t\\\"\xff b"
+    b> client setname bob
+    b> auth default wrong
+    b> hello 2 auth default secret
+    b> config get maxmemory
+    b> get
+    b> nosuch
+    b> multi
+    b> incr n
+    b> get k
+    b> exec
+    b> client kill id 999999
+    b> debug sleep 0
+    b> slowlog get 0
+    b> publish c m
+    b> lpush k a
+    :read 10
+    get k
+    set k v
+    dbsize
+    publish c m
+    client getname
+    :read 1
+    reset
+    get k
+    c> multi
+    c> monitor
+    c> exec
+    monitor extra
+  `,
 });

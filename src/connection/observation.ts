@@ -1,0 +1,54 @@
+/**
+ * Records one request that is observed: for the clients that monitor, for the slow log, and for the histories of
+ * latencies. Both roles call this for timed requests only.
+ *
+ * @module
+ */
+
+import type { CommandSpecification } from "../catalog/specification.ts";
+import { SLICE_MS } from "../limits.ts";
+import type { Instruments } from "../metrics/instruments.ts";
+import type { Request } from "../wire/request.ts";
+import type { ClientState } from "./client_state.ts";
+
+/**
+ * Shows a request that has run to the clients that monitor. As in Redis, they do not see the commands of administrators, whose
+ * arguments tell too much.
+ */
+export function showRequest(
+  { monitors }: Instruments,
+  specification: CommandSpecification,
+  request: Request,
+  client: ClientState,
+): void {
+  const { admin, group } = specification;
+  if (admin !== undefined) {
+    if (group === "server") return;
+    if (request.count > 1 && admin.subcommands?.some((name) => request.is(1, name)) === true) return;
+  }
+  monitors.note(request, client.address, performance.timeOrigin + performance.now());
+}
+
+/** Records a request whose command has ended, if it took long. */
+export function noteDuration(
+  { slowLog, latency }: Instruments,
+  specification: CommandSpecification,
+  request: Request,
+  client: ClientState,
+  durationMs: number,
+): void {
+  // The commands of a transaction are recorded one by one, as in Redis.
+  if (specification.transactionStep === "run") return;
+  const isSlow = slowLog.thresholdUs >= 0 && durationMs * 1000 >= slowLog.thresholdUs;
+  if (isSlow) slowLog.note(request, durationMs * 1000, client, Date.now());
+  if (latency.thresholdMs === 0 || durationMs < latency.thresholdMs) return;
+  const isFast = specification.fastNames.includes(specification.name);
+  latency.note(isFast ? "fast-command" : "command", durationMs, Date.now());
+}
+
+/** Makes every request a timed one while a threshold is so low that otherwise some would be missed. */
+export function followThresholds(instruments: Instruments): void {
+  const { slowLog: { thresholdUs }, latency: { thresholdMs } } = instruments;
+  instruments.timeAllFor("slow log", thresholdUs >= 0 && thresholdUs < SLICE_MS * 1000);
+  instruments.timeAllFor("latency", thresholdMs > 0 && thresholdMs < SLICE_MS);
+}
