@@ -186,7 +186,7 @@ export interface Row {
   readonly admin?: AdminFacts;
   /** The routing; by default, that of the group. */
   readonly routing?: Routing;
-  /** The routings of subcommands that differ from {@linkcode routing}, by the names of the subcommands in lower case. */
+  /** The routings of subcommands that differ from that of the command, by their names in lower case. */
   readonly subcommandRoutings?: Readonly<Record<string, Routing>>;
   /** Whether its reply is delayed by the seconds in its last argument. */
   readonly replyDelay?: "sleep";

@@ -8,7 +8,7 @@
  * |---|---|
  * | `arguments` | all arguments |
  * | `words` | the user and the password after AUTH, and all from a word on that is out of place |
- * | `settings` | the values of settings that are not known to be harmless, and words that are no names of settings |
+ * | `settings` | the values of settings that are not known to be harmless, and words in the places of their names that cannot be names |
  * | `command` | the secrets of the command that the arguments are |
  *
  * @module
@@ -81,7 +81,7 @@ function isVersion(call: Call, at: number): boolean {
   return /^[0-9]$/.test(textOf(call, at));
 }
 
-/** Finds the values of settings, and whatever is not the name of a setting that is known to be harmless. */
+/** Finds the values of settings that are not known to be harmless, and words that cannot be names of settings. */
 function settingValues(call: Call, from: number): IsSecret | undefined {
   if (from + 1 >= call.count || !isWord(call, from + 1, "set")) return undefined;
   return (at) => {

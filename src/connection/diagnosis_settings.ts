@@ -9,7 +9,7 @@ import type { Instruments } from "../metrics/instruments.ts";
 import type { Configuration, Parameter } from "./configuration.ts";
 import { followThresholds } from "./observation.ts";
 
-/** The largest thresholds: more cannot be told from never. */
+/** The largest threshold: larger integers are not exact. */
 const THRESHOLD_MAX = Number.MAX_SAFE_INTEGER;
 
 /** Returns the settings by their names in Redis. */

@@ -44,7 +44,10 @@ export const LATENCY_SUBCOMMANDS: Subcommands = {
   },
 };
 
-/** `latency latest | history event | graph event | reset [event …] | doctor | histogram [command …]` */
+/**
+ * `latency latest | history event | graph event | reset [event …] | doctor | histogram [command …]` shows what took
+ * long, and how long commands take.
+ */
 export function latency(context: ConnectionContext, request: Request, reply: Reply): void | Promise<void> {
   return runSubcommand(LATENCY_SUBCOMMANDS, context, request, reply);
 }

@@ -12,8 +12,8 @@ import type { Request } from "../wire/request.ts";
 import type { ClientState } from "./client_state.ts";
 
 /**
- * Shows a request that has run to the clients that monitor. As in Redis, they do not see the commands of administrators, whose
- * arguments tell too much.
+ * Shows a request that has run to the clients that monitor. As in Redis, they do not see the commands of
+ * administrators, whose arguments may be secret.
  */
 export function showRequest(
   { monitors }: Instruments,

@@ -82,7 +82,7 @@ export class Monitors {
     const head = encodeText(`+${seconds}.${String(microseconds).padStart(6, "0")} [0 ${address}]`);
     const shown = cutWords(words, this.#findSecrets(words), MONITOR_WORDS_MAX_COUNT, MONITOR_WORD_MAX_BYTES);
     const line = composeLine(head, shown);
-    // A client that does not keep up leaves the set while it is told.
+    // A client that does not keep up leaves the set when it gets the line.
     for (const monitor of [...this.#monitors]) monitor.monitored(line);
   }
 }

@@ -1,6 +1,7 @@
 /**
- * The parameters that `config` returns on a proxy. Options set them at the start, and they do not change, except for the
- * settings of diagnosis: `config set` changes these on the proxy and on all its servers.
+ * The parameters that `config` returns on a proxy. Options set them at the start, and they do not change.
+ *
+ * The settings of diagnosis are an exception: `config set` changes them on the proxy and on all its servers.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The parameters of a server for `config`. The eviction policy and the settings of diagnosis can be changed; options fix
+ * The parameters of a server for `config`. The eviction policy and the settings of diagnosis can be changed. Options fix
  * all others at the start.
  *
  * @module

@@ -268,7 +268,8 @@ export class Server extends ServingRole<Session> implements SessionHost, Observe
     const expires = refusal === undefined && this.store.held === undefined && !pause.isOn;
     const isMore = (expires && runFor(EXPIRY_SLICE_MS, () => this.store.expireDue(RECLAIM_STEPS_COUNT))) ||
       runFor(FREEING_SLICE_MS, () => this.store.freeRemoved(RECLAIM_STEPS_COUNT));
-    this.shared.keys.sweep(this.store.nowMs);
+    // Looking up an expired key removes it.
+    if (!pause.isOn) this.shared.keys.sweep(this.store.nowMs);
     this.log?.flush();
     this.tick();
     this.store.notePeak();

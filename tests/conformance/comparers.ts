@@ -71,7 +71,7 @@ const COMPARERS: Readonly<Record<string, Comparer>> = {
   "command info": (frames, words) => frames.map(words.length > 2 ? commandFacts : typeOnly),
   command: each(typeOnly),
   // No command of this step asked for these frames: they are messages.
-  "": (frames, words) => sortedMessages(frames.map(withoutMoment), words),
+  "": (frames) => sortedMessages(frames.map(withoutMoment)),
 };
 
 /** Returns the part of a command's reply that must be equal on both sides. */

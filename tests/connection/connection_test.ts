@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
 import { SharedState } from "../../src/command/shared_state.ts";
-import { Publication } from "../../src/connection/channel_message.ts";
+import { ChannelMessage, Publication } from "../../src/connection/channel_message.ts";
 import { Channels } from "../../src/connection/channels.ts";
 import { ClientState } from "../../src/connection/client_state.ts";
 import { makeStore } from "../support/memory_client.ts";
@@ -178,7 +178,9 @@ Deno.test("Channels.publish() reaches listeners of channels and patterns, and no
   const listener = (name: string) => {
     return new ClientState(1, "", "", {
       kill: () => {},
-      deliver: ({ pattern, publication: { channel, payload } }) => {
+      deliver: (message) => {
+        assert(message instanceof ChannelMessage);
+        const { pattern, publication: { channel, payload } } = message;
         got.push(
           [name, pattern, channel, payload].map((part) => {
             return part instanceof Uint8Array ? new TextDecoder().decode(part) : part ?? "-";
