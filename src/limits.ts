@@ -1035,3 +1035,31 @@ export const MONITOR_WORD_MAX_BYTES = 1024;
 export const LATENCY_EVENTS_MAX_COUNT = 64;
 /** The most samples of a kind of event, as in Redis. */
 export const LATENCY_SAMPLES_MAX_COUNT = 160;
+
+// The page of `--metrics`.
+
+/** The time between two steps of the history that the page plots. */
+export const HISTORY_STEP_MS = 5_000;
+/** The steps that the history keeps: one hour. */
+export const HISTORY_STEPS_MAX_COUNT = 720;
+/** The time between two events that the page gets. */
+export const PAGE_EVENT_INTERVAL_MS = 1_000;
+/** How long a command of the page may take. Its route may take 20 s. */
+export const PAGE_COMMAND_TIMEOUT_MS = 10_000;
+/** The most clients that the page lists: those that hold the most memory. */
+export const PAGE_CLIENTS_MAX_COUNT = 500;
+/** The most entries of the slow log, and of the lists of hot and big keys, that the page gets. */
+export const PAGE_SLOW_ENTRIES_MAX_COUNT = 128;
+export const PAGE_TOP_KEYS_MAX_COUNT = 50;
+/** The most bytes of a string that the page gets. */
+export const PAGE_STRING_MAX_BYTES = 64 * 1024;
+/** The most bytes of an element, or of an argument in the slow log, that the page gets. */
+export const PAGE_ITEM_MAX_BYTES = 2 * 1024;
+/** The elements that the page asks for at a time, and the most bytes that it expects them to have. */
+export const PAGE_ITEMS_COUNT = 100;
+export const PAGE_ITEMS_BYTES = 4 * 1024 * 1024;
+/** A search for keys ends its part of the results after this many keys, or after this time. */
+export const PAGE_KEYS_COUNT = 100;
+export const PAGE_SEARCH_MS = 500;
+/** The keys that one `scan` of a search visits. */
+export const PAGE_SCAN_COUNT = 500;

@@ -29,6 +29,7 @@ import { HttpServer } from "../http/server.ts";
 import { listen } from "../net/listener.ts";
 import type { ListeningSettings } from "../role/listening_options.ts";
 import type { Logger } from "../role/logger.ts";
+import { LivePage } from "./live_page.ts";
 import type { ObservedRole, ServedRole } from "./observed_role.ts";
 import { METRICS_ROUTES, type Route, RouteTable } from "./routes.ts";
 
@@ -47,12 +48,16 @@ export interface MetricsPortSettings {
   readonly logger: Logger;
   /** The routes; those of Prometheus unless they are given. */
   readonly routes?: readonly Route[];
+  /** How the live page works; without it there is none. */
+  readonly page?: { readonly canEdit: boolean };
 }
 
 /** A port that listens. */
 export class MetricsPort {
   readonly #server: HttpServer;
-  readonly #routes: RouteTable;
+  readonly #page: MetricsPortSettings["page"];
+  readonly #metricsRoutes: readonly Route[];
+  #routes: RouteTable;
   readonly #hostnames: readonly string[];
   readonly #passwordRequired: boolean;
   #role: ObservedRole | undefined;
@@ -63,8 +68,10 @@ export class MetricsPort {
    *
    * @throws {StartError} when the address cannot be listened on
    */
-  constructor({ address, connections, listening, logger, routes = METRICS_ROUTES }: MetricsPortSettings) {
+  constructor({ address, connections, listening, logger, routes = METRICS_ROUTES, page }: MetricsPortSettings) {
     const { hostname, port } = address;
+    this.#page = page;
+    this.#metricsRoutes = routes;
     this.#routes = new RouteTable(routes);
     this.#hostnames = [hostname.toLowerCase()];
     this.#passwordRequired = listening.password.length > 0;
@@ -91,10 +98,13 @@ export class MetricsPort {
    */
   observe(role: ObservedRole & ServedRole): ServedRole {
     this.#role = role;
+    const page = this.#page && new LivePage(role, this.#page.canEdit);
+    this.#routes = new RouteTable([...this.#metricsRoutes, ...page?.routes ?? []]);
     return {
       stop: async () => {
         this.#stopping = true;
         try {
+          await page?.close();
           await role.stop();
         } finally {
           await this.stop();

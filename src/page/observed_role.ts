@@ -5,6 +5,7 @@
  */
 
 import type { Observed } from "../metrics/overview.ts";
+import type { Socket } from "../net/socket.ts";
 
 /** A connection on which a password was sent. */
 export interface GuessingPeer {
@@ -22,6 +23,8 @@ export interface ObservedRole extends Observed {
   authenticate(peer: GuessingPeer, user: string, password: string): boolean;
   /** Records a wrong password. Returns how long its refusal has to wait, in ms. */
   failedLogin(peer: GuessingPeer): number;
+  /** Opens a connection within this process, on which commands run without a password. */
+  openInternal(): Socket;
 }
 
 /** The part of a role that the port takes over: it ends together with the role, and uses the same certificate. */

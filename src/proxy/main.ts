@@ -59,6 +59,7 @@ export async function proxyMain(argv: readonly string[]): Promise<number> {
       address: values.metrics,
       connections: descriptors.portConnections,
       listening,
+      page: { canEdit: values["metrics-edit"] },
       logger,
     });
   const proxy = await startProxy({

@@ -75,6 +75,11 @@ const metrics = {
   absent: "nowhere",
 } as const satisfies Option;
 
+const metricsEdit = {
+  kind: "flag",
+  help: "let the key browser of the live page change keys: delete them, set when they expire, and store strings",
+} as const satisfies Option;
+
 /** The options of `inmem server`. */
 export const serverOptions = {
   usage: "inmem server [OPTIONS]",
@@ -154,6 +159,7 @@ export const serverOptions = {
     },
     plaintext: plaintextListener,
     metrics,
+    "metrics-edit": metricsEdit,
     "log-format": logFormat,
     help,
   },
@@ -225,6 +231,7 @@ export const proxyOptions = {
     plaintext: plaintextListener,
     "servers-plaintext": { kind: "flag", help: "no TLS towards the servers; on loopback addresses only" },
     metrics,
+    "metrics-edit": metricsEdit,
     "log-format": logFormat,
     help,
   },

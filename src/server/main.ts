@@ -48,6 +48,7 @@ export async function serverMain(argv: readonly string[]): Promise<number> {
       address: values.metrics,
       connections: descriptors.portConnections,
       listening,
+      page: { canEdit: values["metrics-edit"] },
       logger,
     });
   const server = await startServer({

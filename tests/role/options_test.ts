@@ -33,6 +33,7 @@ Deno.test("parseOptions() returns typed values, and defaults", () => {
     "enable-debug-command": false,
     plaintext: false,
     metrics: undefined,
+    "metrics-edit": false,
     "log-format": "text",
     help: false,
   });

@@ -6,6 +6,7 @@
 
 import type { Family } from "../../src/metrics/families.ts";
 import type { Overview } from "../../src/metrics/overview.ts";
+import type { Socket } from "../../src/net/socket.ts";
 import { MetricsPort } from "../../src/page/metrics_port.ts";
 import type { MetricsPortSettings } from "../../src/page/metrics_port.ts";
 import type { GuessingPeer, ObservedRole, ServedRole } from "../../src/page/observed_role.ts";
@@ -39,6 +40,10 @@ export class PlayedRole implements ObservedRole, ServedRole {
   }
 
   async refresh(): Promise<void> {}
+
+  openInternal(): Socket {
+    throw new Error("This role runs no commands");
+  }
 
   notReady(): string | undefined {
     return this.reason;

@@ -87,15 +87,17 @@ const ROOT_NAMES = [
 ];
 
 /**
- * The extensions that files of a folder of the root have, and names of files that are allowed beside them. Folders that
+ * The extensions that files of a folder have, and names of files that are allowed beside them. Folders that
  * are not listed here, such as `.ci`, hold any files.
  */
 const ALLOWED: Readonly<Record<string, { extensions: readonly string[]; names?: readonly string[] }>> = {
-  ".github": { extensions: ["md", "yml"] },
+  ".github": { extensions: ["md", "yml", "png"] },
   bench: { extensions: ["ts", "md"] },
   certs: { extensions: ["md"], names: [".gitignore"] },
   cluster: { extensions: ["ts", "md", "yml", "json"], names: [".gitignore"] },
   src: { extensions: ["ts", "md"], names: ["import_map.json"] },
+  // The files of the live page, which a browser loads.
+  "src/page/assets": { extensions: ["js", "css", "html"], names: ["deno.json"] },
   tests: { extensions: ["ts", "md"], names: ["deno.lock", "native_client.py"] },
 };
 
@@ -104,7 +106,8 @@ export function strayFiles(paths: readonly string[]): string[] {
   return paths.flatMap((path) => {
     const [top = "", ...rest] = path.split("/");
     if (!top.startsWith(".") && !ROOT_NAMES.includes(top)) return [`${path}: the root has no "${top}"`];
-    const allowed = ALLOWED[top];
+    const folder = path.slice(0, path.lastIndexOf("/"));
+    const allowed = ALLOWED[folder] ?? ALLOWED[top];
     if (rest.length === 0 || allowed === undefined) return [];
     const name = rest.at(-1)!;
     const isAllowed = allowed.extensions.some((each) => name.endsWith(`.${each}`)) || allowed.names?.includes(name);

@@ -1,0 +1,336 @@
+/** Shows the state that comes once a second: problems, figures, and the table of servers. */
+
+import { byId, field, make, setText } from "./dom.js";
+import * as format from "./format.js";
+import { Rates } from "./rates.js";
+import { Table } from "./table.js";
+
+/** @import { Overview, Problem, ServerOverview } from "../../metrics/overview.ts" */
+/** @import { Cell } from "./table.js" */
+
+/** The problems that are shown before the rest is asked for. */
+const PROBLEMS_SHOWN_COUNT = 6;
+/** From this many servers on, the table has a filter. */
+const FILTERED_SERVERS_COUNT = 8;
+/** The hash slots of a cluster. */
+const SLOTS_COUNT = 16_384;
+/** The part of the memory limit from which on memory counts as nearly full. */
+const MEMORY_TIGHT = 0.9;
+/** Values of a server that are older than this, in ms, are said to be. */
+const OLD_AFTER_MS = 5000;
+
+/** The list of problems, and what a screen reader says of it. */
+export class Problems {
+  constructor() {
+    this.showsAll = false;
+    /** @type {Map<string, string>} */
+    this.known = new Map();
+    this.isFirst = true;
+    /** @type {Overview | undefined} */
+    this.overview = undefined;
+    byId("problem-more").addEventListener("click", () => {
+      this.showsAll = !this.showsAll;
+      if (this.overview !== undefined) this.show(this.overview);
+    });
+  }
+
+  /** @param {Overview} overview */
+  show(overview) {
+    this.overview = overview;
+    const { problems, servers } = overview;
+    const ordered = [...problems].sort((a, b) => Number(b.severity === "critical") - Number(a.severity === "critical"));
+    const shown = this.showsAll ? ordered : ordered.slice(0, PROBLEMS_SHOWN_COUNT);
+    this.showList(shown);
+    const more = byId("problem-more");
+    more.hidden = problems.length <= PROBLEMS_SHOWN_COUNT;
+    setText(more, this.showsAll ? "Show fewer problems" : `Show ${problems.length - shown.length} more problems`);
+    const well = byId("well");
+    well.hidden = problems.length > 0;
+    well.dataset.tone = "good";
+    const up = servers.filter(({ state }) => state === "up").length;
+    const ofServers = overview.role === "proxy" ? ` ${up} of ${servers.length} servers are up.` : "";
+    setText(well, `No problems.${ofServers}`);
+    this.announce(problems);
+    showTitle(overview);
+  }
+
+  /** @param {readonly Problem[]} shown */
+  showList(shown) {
+    const list = byId("problem-list");
+    list.hidden = shown.length === 0;
+    while (list.children.length > shown.length) list.lastElementChild?.remove();
+    while (list.children.length < shown.length) {
+      const text = make("p", {}, make("strong"), make("span"));
+      list.append(make("li", {}, make("span", { class: "severity" }), text));
+    }
+    shown.forEach(({ severity, subject, text }, i) => {
+      const item = /** @type {HTMLElement} */ (list.children[i]);
+      item.dataset.severity = severity;
+      const [severityText, sentence] = /** @type {[Element, Element]} */ (/** @type {unknown} */ (item.children));
+      setText(severityText, severity === "critical" ? "Critical" : "Warning");
+      // A subject that the sentence names already is not repeated.
+      setText(
+        /** @type {Node} */ (sentence.firstChild),
+        subject === "" || text.includes(subject) ? "" : `${subject}: `,
+      );
+      setText(/** @type {Node} */ (sentence.lastChild), text);
+    });
+  }
+
+  /**
+   * Tells a screen reader which problems are new, and which are solved. It says nothing of numbers that change.
+   *
+   * @param {readonly Problem[]} problems
+   */
+  announce(problems) {
+    const present = new Map(problems.map(({ kind, subject, text }) => [`${kind} ${subject}`, text]));
+    const sentences = [];
+    for (const [key, text] of present) if (!this.known.has(key)) sentences.push(`New problem: ${text}`);
+    for (const [key, text] of this.known) if (!present.has(key)) sentences.push(`Solved: ${text}`);
+    if (this.isFirst && problems.length === 0) sentences.push("No problems.");
+    this.isFirst = false;
+    this.known = present;
+    if (sentences.length > 0) setText(byId("announcement"), sentences.slice(0, 5).join(" "));
+  }
+}
+
+/**
+ * Shows the worst problem in the tab: its number in the title, its colour in the icon.
+ *
+ * @param {Overview} overview
+ */
+function showTitle({ role, address, problems }) {
+  const number = problems.length === 0 ? "" : `(${problems.length}) `;
+  const title = `${number}inmem ${role} ${address}`;
+  if (document.title !== title) document.title = title;
+  const isCritical = problems.some(({ severity }) => severity === "critical");
+  const colour = isCritical ? "d1242f" : problems.length > 0 ? "d98200" : "1a8f47";
+  const svg =
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><circle cx="8" cy="8" r="7" fill="#${colour}"/></svg>`;
+  const href = `data:image/svg+xml,${encodeURIComponent(svg)}`;
+  const icon = /** @type {HTMLLinkElement} */ (byId("icon"));
+  if (icon.getAttribute("href") !== href) icon.setAttribute("href", href);
+}
+
+/** The row of figures for the whole. */
+export class Figures {
+  constructor() {
+    this.rates = new Rates();
+    /** @type {Map<string, { element: HTMLElement, value: HTMLElement, detail: HTMLElement }>} */
+    this.views = new Map();
+  }
+
+  /** @param {Overview} overview */
+  show(overview) {
+    const { nowMs, clients, maxClients, keys, usedBytes, limitBytes } = overview;
+    const { opsPerSecond, p50Ms, p99Ms } = overview;
+    const rates = this.rates.next(nowMs, overview);
+    this.put("Requests a second", format.rate(opsPerSecond));
+    this.put("Latency p99", format.latency(p99Ms), `p50 ${format.latency(p50Ms)}`);
+    const reads = rates.hits + rates.misses;
+    const since = ratio(overview.hits, overview.misses);
+    this.put(
+      "Hit ratio",
+      format.percent(reads > 0 ? rates.hits / reads : since),
+      reads > 0 ? "last 10 s" : "since the start",
+    );
+    const used = usedBytes !== undefined && limitBytes !== undefined ? usedBytes / limitBytes : undefined;
+    const ofLimit = limitBytes === undefined ? "" : `${format.percent(used)} of ${format.bytes(limitBytes)}`;
+    this.put("Memory for data", format.bytes(usedBytes), ofLimit);
+    this.put("Keys", format.count(keys));
+    this.put("Evicted a second", format.rate(rates.evictedKeys), `${format.rate(rates.expiredKeys)} expired`);
+    this.put("Sent a second", format.bytes(rates.outputBytes), `${format.bytes(rates.inputBytes)} received`);
+    this.put("Clients", format.count(clients), `of at most ${format.count(maxClients)}`);
+  }
+
+  /**
+   * @param {string} name
+   * @param {string} value
+   * @param {string} detail
+   */
+  put(name, value, detail = "") {
+    let view = this.views.get(name);
+    if (view === undefined) {
+      const parts = { value: make("span"), detail: make("span", { class: "detail" }) };
+      const element = make("div", {}, make("dt", {}, name), make("dd", {}, parts.value, parts.detail));
+      view = { element, ...parts };
+      this.views.set(name, view);
+      byId("figures").append(element);
+    }
+    setText(view.value, value);
+    setText(view.detail, detail);
+  }
+}
+
+/**
+ * @param {number | undefined} hits
+ * @param {number | undefined} misses
+ */
+function ratio(hits, misses) {
+  if (hits === undefined || misses === undefined || hits + misses === 0) return undefined;
+  return hits / (hits + misses);
+}
+
+/**
+ * A server with the rates of its counters.
+ *
+ * @typedef {{ server: ServerOverview, rates: ReturnType<Rates["next"]> }} ServerRow
+ */
+
+/** The colours of states. */
+const TONES =
+  /** @type {Record<string, string>} */ ({ up: "good", suspect: "warning", draining: "warning", down: "critical" });
+
+/** The table of servers. */
+export class Servers {
+  /** @param {Overview["role"]} role */
+  constructor(role) {
+    /** @type {Map<string, Rates>} */
+    this.rates = new Map();
+    /** @type {readonly ServerRow[]} */
+    this.rows = [];
+    this.mostSlots = 1;
+    this.role = role;
+    const isProxy = role === "proxy";
+    if (!isProxy) setText(byId("servers-title"), "This server");
+    if (!isProxy) setText(byId("servers-link"), "Server");
+    /** @type {import("./table.js").Column<ServerRow>[]} */
+    const columns = [
+      { title: "Server", cell: ({ server }) => server.address, order: ({ server }) => server.address, isCode: true },
+      { title: "State", cell: ({ server }) => stateCell(server), order: ({ server }) => server.state },
+      ...(isProxy
+        ? [{
+          title: "Slots",
+          isNumber: true,
+          cell: (/** @type {ServerRow} */ { server }) => slotsCell(server, this.mostSlots),
+          order: (/** @type {ServerRow} */ { server }) => server.slots,
+        }]
+        : []),
+      number("Keys", ({ server }) => server.keys, format.count),
+      {
+        title: "Memory",
+        isNumber: true,
+        cell: ({ server }) => memoryCell(server),
+        order: ({ server }) => server.usedBytes ?? -1,
+      },
+      number("Requests/s", ({ server }) => server.opsPerSecond, format.rate),
+      number("p50", ({ server }) => server.p50Ms, format.latency),
+      number("p99", ({ server }) => server.p99Ms, format.latency),
+      number("Hit ratio", ({ server, rates }) => recentRatio(server, rates), format.percent),
+      number("Evicted/s", ({ rates }) => rates.evictedKeys, format.rate),
+      number("Clients", ({ server }) => server.clients, format.count),
+    ];
+    this.table = new Table(
+      byId("servers-table"),
+      "Servers",
+      columns,
+      ({ server }) => server.address,
+      "There are no servers.",
+    );
+    field("servers-filter").addEventListener("input", () => this.showRows());
+  }
+
+  /** @param {Overview} overview */
+  show(overview) {
+    const { nowMs, servers } = overview;
+    const rates = new Map(servers.map((server) => [server.address, this.rates.get(server.address) ?? new Rates()]));
+    this.rates = rates;
+    this.mostSlots = Math.max(1, ...servers.map(({ slots }) => slots));
+    this.rows = servers.map((server) => ({
+      server,
+      // Values of a server that has not replied since are those of then.
+      rates: (rates.get(server.address) ?? new Rates()).next(nowMs - (server.ageMs ?? 0), server),
+    }));
+    // Those with a problem come first.
+    this.rows = [
+      ...this.rows.filter(({ server }) => server.state !== "up"),
+      ...this.rows.filter(({ server }) => server.state === "up"),
+    ];
+    byId("servers-filter-label").hidden = servers.length < FILTERED_SERVERS_COUNT;
+    setText(byId("servers-summary"), this.role === "proxy" ? summaryOf(overview) : "");
+    this.showRows();
+  }
+
+  showRows() {
+    const wanted = field("servers-filter").value.toLowerCase();
+    this.table.show(
+      this.rows.filter(({ server }) => `${server.address} ${server.state}`.toLowerCase().includes(wanted)),
+    );
+  }
+}
+
+/**
+ * Returns a column of numbers that may be unknown.
+ *
+ * @param {string} title
+ * @param {(row: ServerRow) => number | undefined} read
+ * @param {(value: number | undefined) => string} write
+ * @returns {import("./table.js").Column<ServerRow>}
+ */
+function number(title, read, write) {
+  return { title, isNumber: true, cell: (row) => write(read(row)), order: (row) => read(row) ?? -1 };
+}
+
+/**
+ * @param {ServerOverview} server
+ * @returns {Cell}
+ */
+function stateCell({ state, reason = "", writesRefused, ageMs = 0 }) {
+  if (state === "up" && writesRefused !== undefined) {
+    return { text: "refuses writes", tone: "critical", detail: writesRefused };
+  }
+  const age = ageMs > OLD_AFTER_MS ? `values from ${format.duration(ageMs / 1000)} ago` : "";
+  return { text: state, tone: TONES[state] ?? "warning", detail: [reason, age].filter(Boolean).join("; ") };
+}
+
+/**
+ * @param {ServerOverview} server
+ * @param {number} mostSlots the slots of the server with the most, whose bar is full
+ * @returns {Cell}
+ */
+function slotsCell({ slots, slotsLent }, mostSlots) {
+  const share = slots / SLOTS_COUNT;
+  const lent = slotsLent > 0 ? { detail: `${format.count(slotsLent)} lent` } : {};
+  return { text: format.percent(share), bar: slots / mostSlots, title: `${slots} of ${SLOTS_COUNT} slots`, ...lent };
+}
+
+/**
+ * @param {ServerOverview} server
+ * @returns {Cell}
+ */
+function memoryCell({ usedBytes, limitBytes, evicts }) {
+  if (usedBytes === undefined) return { text: format.UNKNOWN };
+  if (limitBytes === undefined) return { text: format.bytes(usedBytes) };
+  const part = usedBytes / limitBytes;
+  // A cache that evicts is meant to be full.
+  const tone = part >= MEMORY_TIGHT && evicts !== true ? "warning" : "";
+  return { text: format.bytes(usedBytes), detail: `of ${format.bytes(limitBytes)}`, bar: part, tone };
+}
+
+/**
+ * @param {ServerOverview} server
+ * @param {ServerRow["rates"]} rates
+ */
+function recentRatio(server, rates) {
+  return ratio(rates.hits, rates.misses) ?? ratio(server.hits, server.misses);
+}
+
+/** @param {Overview} overview */
+function summaryOf({ servers, slotsUnderWay }) {
+  /** @type {Map<string, number>} */
+  const counts = new Map();
+  for (const { state } of servers) counts.set(state, (counts.get(state) ?? 0) + 1);
+  const states = [...counts].map(([state, count]) => `${count} ${state}`).join(", ");
+  return slotsUnderWay > 0 ? `${states}; ${format.whole(slotsUnderWay)} slots under way` : states;
+}
+
+/**
+ * Shows who this is.
+ *
+ * @param {Overview} overview
+ */
+export function showIdentity({ role, address, version, uptimeMs }) {
+  setText(byId("role"), role);
+  const up = uptimeMs < 60_000 ? "less than a minute" : format.duration(uptimeMs / 1000);
+  setText(byId("identity"), `${address} · version ${version} · up ${up}`);
+}
