@@ -7,6 +7,8 @@
  *    servers.json        └─  server3 127.0.0.1:9453   data/server3
  * ```
  *
+ * The page of each of them is 10 ports above: that of the proxy on 9460.
+ *
  * All its files are in this folder and ignored by git: `certs/`, `data/`, and `servers.json`. The first run creates
  * them. After that `servers.json` belongs to the user, and the proxy follows each change of it.
  *
@@ -31,6 +33,9 @@ const SERVERS_COUNT = 3;
 const MEMORY_LIMIT = "512mb";
 /** The proxy's default port, which differs from that of `inmem server`, so that both can run. */
 const PORT_DEFAULT = 9450;
+/** The distance from the port of a role to the port of its page. */
+const PAGE_OFFSET = 10;
+const PORT_MAX = 65535 - PAGE_OFFSET - SERVERS_COUNT;
 
 /** The proxy's choices for servers that are down. */
 const ON_DOWN: readonly string[] = proxyOptions.options["on-down"].choices;
@@ -40,6 +45,7 @@ const HELP = `Runs three data servers and a proxy on loopback, until Ctrl-C.
 Usage: deno task cluster [options]
 
   --port PORT       the proxy's port; the servers use the next three (default: ${PORT_DEFAULT}).
+                    The page of each is ${PAGE_OFFSET} ports above.
                     0: free ports, which change each time, so that older keys are looked for on other servers
   --directory DIR   the folder of certificates, data and servers.json (default: cluster/)
   --on-down CHOICE  what happens to the keys of a server that is down: ${ON_DOWN.join(" or ")} (default: fail)
@@ -67,8 +73,8 @@ function parseOptions(words: readonly string[]): Options | undefined {
   });
   if (args.help) return undefined;
   const port = Number(args.port);
-  if (!/^[0-9]{1,5}$/.test(args.port) || port > 65535 - SERVERS_COUNT) {
-    throw new TypeError(`Cannot parse port "${args.port}": expected 0 to ${65535 - SERVERS_COUNT}`);
+  if (!/^[0-9]{1,5}$/.test(args.port) || port > PORT_MAX) {
+    throw new TypeError(`Cannot parse port "${args.port}": expected 0 to ${PORT_MAX}`);
   }
   const onDown = args["on-down"];
   if (!ON_DOWN.includes(onDown)) {
@@ -101,6 +107,11 @@ async function writeServersFile(path: string, addresses: readonly string[]): Pro
   await Deno.rename(temporary, path);
 }
 
+/** Returns the address of a port of loopback; of a free one for port 0. */
+function loopback(port: number, offset: number): string {
+  return `127.0.0.1:${port === 0 ? 0 : port + offset}`;
+}
+
 /** Returns the address of a role, once it listens. */
 async function listeningAddress(role: Supervisor): Promise<string> {
   try {
@@ -120,6 +131,8 @@ class Cluster {
   readonly #servers: Supervisor[] = [];
   #proxy?: Supervisor;
   #stopped = false;
+  /** The URL of the page of each role, by the role's name. */
+  readonly #pages = new Map<string, string>();
 
   constructor(options: Options) {
     this.#options = options;
@@ -132,7 +145,7 @@ class Cluster {
    * @throws {ClusterError} when one of them cannot start
    */
   async start(): Promise<{ proxy: string; servers: string[] }> {
-    const { directory, port, onDown } = this.#options;
+    const { directory, onDown } = this.#options;
     const certificates = join(directory, "certs");
     const { authority, cert, key } = certificatePaths(certificates);
     await Deno.mkdir(directory, { recursive: true }).catch((error) => {
@@ -141,29 +154,46 @@ class Cluster {
     await makeCertificates(certificates);
     const identity = ["--cert", cert, "--key", key];
     for (let number = 1; number <= SERVERS_COUNT; number++) {
-      const address = `127.0.0.1:${port === 0 ? 0 : port + number}`;
       const data = join(directory, "data", `server${number}`);
       const words = ["server", "--data", data, "--max-memory", MEMORY_LIMIT, ...identity];
-      this.#servers.push(this.#supervise(`server${number}`, address, words));
+      this.#servers.push(this.#supervise(`server${number}`, number, words));
     }
     const servers = await Promise.all(this.#servers.map(listeningAddress));
     const serversFile = join(directory, "servers.json");
     await writeServersFile(serversFile, servers);
     const words = ["proxy", ...identity, "--ca", authority, "--servers", serversFile, "--on-down", onDown];
-    this.#proxy = this.#supervise("proxy", `127.0.0.1:${port}`, words);
+    this.#proxy = this.#supervise("proxy", 0, words);
     return { proxy: await listeningAddress(this.#proxy), servers };
   }
 
-  #supervise(name: string, address: string, words: readonly string[]): Supervisor {
+  #supervise(name: string, number: number, words: readonly string[]): Supervisor {
     // The cluster was stopped while it was starting, and a role that starts now would outlive it.
     if (this.#stopped) throw new ClusterError("Stopped");
-    const options = { detached: true, onLine: (line: string) => console.error(`${name.padEnd(7)} | ${line}`) };
+    const { port } = this.#options;
+    const start = (address: string) => {
+      // A role that is started again keeps the address of its page.
+      const page = this.#pages.get(name);
+      const metrics = page === undefined ? loopback(port, number + PAGE_OFFSET) : new URL(page).host;
+      const role = new RoleProcess(name, [...words, "--addr", address, "--metrics", metrics], {
+        detached: true,
+        onLine: (line) => {
+          if (role.page !== undefined) this.#pages.set(name, role.page);
+          console.error(`${name.padEnd(7)} | ${line}`);
+        },
+      });
+      return role;
+    };
     return new Supervisor({
       name,
-      address,
-      start: (address) => new RoleProcess(name, [...words, "--addr", address], options),
+      address: loopback(port, number),
+      start,
       report: (text) => console.error(text),
     });
+  }
+
+  /** The URL of the page of each role, by the role's name. */
+  get pages(): ReadonlyMap<string, string> {
+    return this.#pages;
   }
 
   /** The process ids of the servers. */
@@ -195,7 +225,13 @@ class Cluster {
 }
 
 /** Returns the commands that a new user may type next. */
-function nextSteps(proxy: string, servers: readonly string[], ids: readonly number[], directory: string): string {
+function nextSteps(
+  proxy: string,
+  servers: readonly string[],
+  ids: readonly number[],
+  pages: ReadonlyMap<string, string>,
+  directory: string,
+): string {
   const show = (path: string) => {
     const near = relative(Deno.cwd(), path);
     return near.startsWith("..") ? path : near;
@@ -212,6 +248,10 @@ Talk to it from another terminal, in this folder:
   ${client}
 
 The last one shows a prompt, where "help" lists the commands and "exit" ends.
+
+Watch the cluster in a browser, which asks first whether to trust a certificate of your own:
+
+  ${pages.get("proxy")}
 
 Kill a server, for example with "kill ${ids[0]}": it is started again, and the proxy finds it.
 Remove a server from ${show(join(directory, "servers.json"))}, or add it again: the proxy follows.
@@ -245,7 +285,7 @@ async function main(): Promise<number> {
   const { directory } = options;
   const run = async () => {
     const { proxy, servers } = await cluster.start();
-    console.log(nextSteps(proxy, servers, cluster.serverIds, directory));
+    console.log(nextSteps(proxy, servers, cluster.serverIds, cluster.pages, directory));
     await stopRequest.promise;
   };
   try {

@@ -55,6 +55,8 @@ export class RoleProcess {
   readonly status: Promise<Deno.CommandStatus>;
   readonly #child: Deno.ChildProcess;
   readonly #address = Promise.withResolvers<string>();
+  /** The address of the page, which a role with `--metrics` logs before it listens. */
+  #page: string | undefined;
 
   /**
    * @param name the name of the process in messages
@@ -98,6 +100,7 @@ export class RoleProcess {
     this.lines.push(line);
     if (this.lines.length > LINES_KEPT_COUNT) this.lines.shift();
     const address = /listening on ([^\s"]+:[0-9]+)/.exec(line)?.[1];
+    this.#page ??= /metrics on (https?:\/\/[^\s"]+)/.exec(line)?.[1];
     if (address !== undefined) this.#address.resolve(address);
     onLine?.(line);
   }
@@ -121,6 +124,11 @@ export class RoleProcess {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** The URL of the page, once the role serves it; `undefined` without `--metrics`. */
+  get page(): string | undefined {
+    return this.#page;
   }
 
   /** Returns the last lines for a message, each after a line break. */

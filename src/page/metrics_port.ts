@@ -83,7 +83,8 @@ export class MetricsPort {
       warn: (message, fields) => logger.warn(message, fields),
       reportBug: (error) => logger.error("A bug of inmem; please report it", { error: stackOf(error) }),
     });
-    logger.info(`--metrics listens on ${formatAddress(this.#server.address)}`);
+    const scheme = listening.certificate === undefined ? "http" : "https";
+    logger.info(`live page and metrics on ${scheme}://${formatAddress(this.#server.address)}/`);
   }
 
   /** The address listened on, with the real port. */

@@ -98,6 +98,13 @@ export interface Role {
   readonly address: string;
 }
 
+/** Returns the address of the port of metrics of a role that was started with `--metrics`. */
+export function metricsOf(role: Role): string {
+  const { page, name } = role.process;
+  if (page === undefined) throw new Error(`The ${name} has no port for metrics${role.process.lastLines()}`);
+  return new URL(page).host;
+}
+
 /** A folder, certificates, and every process that a test starts. {@linkcode Launcher.end} ends them all. */
 export class Launcher {
   /** A temporary folder, which is removed at the end. */

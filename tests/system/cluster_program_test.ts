@@ -177,6 +177,8 @@ Deno.test(
           await until(async () => (await cluster.client("size")).stdout === "30\n", "its keys are served", 60_000);
           assertEquals((await cluster.client("mget", ...names)).stdout, names.map((key) => `${key}\n`).join(""));
           assert(await processOf(address) !== pid);
+          const pages = [...cluster.stderr.matchAll(new RegExp(`^${name} +\\| .* on (https://\\S+)$`, "gm"))];
+          assertEquals([pages.length, pages[0]?.[1]], [2, pages[1]?.[1]], "its page keeps its address");
         });
       }
       // A role that does not end in time is named when the user repeats Ctrl-C.
@@ -236,7 +238,7 @@ Deno.test("the cluster continues while a role cannot start, and Ctrl-C stops it"
 
 Deno.test("the cluster keeps its ports and servers.json from run to run, and reports a port in use", async () => {
   const folder = await Deno.makeTempDir({ prefix: "inmem-cluster-" });
-  // Four consecutive ports that are free now.
+  // Four consecutive ports that are free now, and four for pages.
   const port = await freePorts();
   try {
     const edited = serversJson([`127.0.0.1:${port + 1}`, `127.0.0.1:${port + 3}`]);
@@ -245,12 +247,16 @@ Deno.test("the cluster keeps its ports and servers.json from run to run, and rep
       await using cluster = ClusterProgram.start(folder, ["--port", String(port)]);
       await cluster.ready();
       assertEquals(cluster.proxy, `127.0.0.1:${port}`);
+      assertStringIncludes(cluster.stdout, `\n  https://127.0.0.1:${port + 10}/\n`);
       assertEquals(await Deno.readTextFile(join(folder, "servers.json")), edited, "its user's from the first run on");
     }
     using taken = Deno.listen({ hostname: "127.0.0.1", port: port + 2 });
     await using cluster = ClusterProgram.start(folder, ["--port", String(port)]);
     assertEquals((await cluster.status).code, 1);
-    assertMatch(cluster.stderr, new RegExp(`server2 ended.*\n.*Cannot listen on 127\\.0\\.0\\.1:${taken.addr.port}`));
+    assertMatch(
+      cluster.stderr,
+      new RegExp(`server2 ended.*\n.*\n.*Cannot listen on 127\\.0\\.0\\.1:${taken.addr.port}`),
+    );
     assertStringIncludes(cluster.stderr, "--port and --directory");
     assertStringIncludes(cluster.stderr, "end each by its process id");
   } finally {
@@ -259,13 +265,15 @@ Deno.test("the cluster keeps its ports and servers.json from run to run, and rep
 });
 
 /**
- * Returns the first of them. The system gives connections ports above these, so one of the four may be taken at any
+ * Returns the first of them. The system gives connections ports above these, so one of them may be taken at any
  * time.
  */
 async function freePorts(): Promise<number> {
   for (;;) {
     const port = 10_000 + Math.floor(Math.random() * 20_000);
-    const taken = await Promise.all([0, 1, 2, 3].map((offset) => isListening(`127.0.0.1:${port + offset}`)));
+    const taken = await Promise.all(
+      [0, 1, 2, 3, 10, 11, 12, 13].map((offset) => isListening(`127.0.0.1:${port + offset}`)),
+    );
     if (!taken.includes(true)) return port;
   }
 }
@@ -288,7 +296,7 @@ Deno.test("the cluster refuses wrong options with status 2 and has a help text",
   ) as [Outcome, Outcome, Outcome, Outcome];
   assertEquals([badPort.code, badChoice.code, unknown.code, help.code], [2, 2, 2, 0]);
   assertEquals(badChoice.stderr, 'Cannot use "hide" for --on-down: expected fail or remap\n');
-  assertMatch(badPort.stderr, /^Cannot parse port "x": expected 0 to 65532\n$/);
+  assertMatch(badPort.stderr, /^Cannot parse port "x": expected 0 to 65522\n$/);
   assertMatch(unknown.stderr, /^Cannot understand "--nosuch".*\n$/);
   assertStringIncludes(help.stdout, "--port");
 });
