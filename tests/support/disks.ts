@@ -4,7 +4,8 @@
  * @module
  */
 
-import { assert } from "@std/assert";
+import { assert, assertMatch } from "@std/assert";
+import { join } from "@std/path";
 import { type Launcher, systemTest } from "./launcher.ts";
 
 /** Returns whether a command can be run on this machine and succeeds. */
@@ -45,6 +46,21 @@ export function testWhere(
 
 /** Whether file systems can be mounted on this machine. */
 export const MOUNTS = await canMount();
+
+/** Fills a disk with one file, which can be removed again. If the file exists, appends to it. Returns its path. */
+export async function fillDisk(disk: string): Promise<string> {
+  const path = join(disk, "ballast");
+  const file = await Deno.open(path, { create: true, append: true });
+  const block = new Uint8Array(4096).fill(1);
+  try {
+    for (;;) await file.write(block);
+  } catch (error) {
+    assertMatch(String(error), /No space left/);
+  } finally {
+    file.close();
+  }
+  return path;
+}
 
 /** Runs a test with a small file system. */
 export async function withDisk(

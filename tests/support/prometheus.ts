@@ -77,9 +77,9 @@ class Daemon implements AsyncDisposable {
   ended = false;
   readonly #read: Promise<void>;
 
-  constructor(program: string, args: readonly string[], cwd?: string) {
+  constructor(program: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
     const streams = { stdin: "null", stdout: "null", stderr: "piped" } as const;
-    this.process = new Deno.Command(program, { args: [...args], cwd, ...streams }).spawn();
+    this.process = new Deno.Command(program, { args: [...args], env: { ...env }, ...streams }).spawn();
     this.#read = this.#follow();
     addEventListener("unload", this.#kill);
   }
@@ -147,7 +147,7 @@ export class Prometheus implements AsyncDisposable {
       `--config.file=${file}`,
       `--storage.tsdb.path=${join(folder, "data")}`,
       `--web.listen-address=127.0.0.1:${port}`,
-    ], folder);
+    ]);
     const prometheus = new Prometheus(daemon, folder, `http://127.0.0.1:${port}`);
     try {
       await daemon.until(async () => await textAt(`${prometheus.#url}/-/ready`) !== undefined, "Prometheus is ready");
@@ -213,6 +213,13 @@ export class Prometheus implements AsyncDisposable {
   }
 }
 
+/** How the exporter connects. */
+export interface ExporterOptions {
+  /** The file of the authority that signs the certificate; needed over TLS. */
+  readonly authority?: string;
+  readonly password?: string;
+}
+
 /** A running exporter for Redis, which asks one server or proxy each time that it is scraped. */
 export class RedisExporter implements AsyncDisposable {
   readonly #daemon: Daemon;
@@ -227,12 +234,15 @@ export class RedisExporter implements AsyncDisposable {
    * Starts it and waits until it replies.
    *
    * @param address `redis://host:port`, or `rediss://host:port` over TLS
-   * @param words more words for its command line
    */
-  static async start(address: string, ...words: readonly string[]): Promise<RedisExporter> {
+  static async start(address: string, { authority, password }: ExporterOptions = {}): Promise<RedisExporter> {
     const port = freePort();
     const args = [`--redis.addr=${address}`, `--web.listen-address=127.0.0.1:${port}`, "--redis-only-metrics"];
-    const daemon = new Daemon(REDIS_EXPORTER!, [...args, ...words]);
+    // A program in Go reads the authorities that it trusts from the file that this variable names.
+    const daemon = new Daemon(REDIS_EXPORTER!, args, {
+      SSL_CERT_FILE: authority ?? "",
+      REDIS_PASSWORD: password ?? "",
+    });
     const exporter = new RedisExporter(daemon, `http://127.0.0.1:${port}/metrics`);
     try {
       await daemon.until(async () => await textAt(exporter.#url) !== undefined, "the exporter replies");

@@ -13,7 +13,7 @@ import { systemFiles } from "../../src/log/system_files.ts";
 import { type Client, connect, ReplyError } from "../../src/mod.ts";
 import { isLong } from "../support/amount.ts";
 import { AcknowledgedLoad } from "../support/acknowledged_load.ts";
-import { canRun, MOUNTS, runOrFail, testWhere, withDisk } from "../support/disks.ts";
+import { canRun, fillDisk, MOUNTS, runOrFail, testWhere, withDisk } from "../support/disks.ts";
 import { serverWords } from "../support/kill_rounds.ts";
 import { type Launcher, type Outcome, type Role, runInmem, systemTest } from "../support/launcher.ts";
 import { pause } from "../support/pause.ts";
@@ -26,21 +26,6 @@ const RESUME_MAX_MS = 5_000;
 const STOP_MAX_MS = 10_000;
 
 const LIMITS = await canRun("prlimit", "--version");
-
-/** Fills a disk with one file, which can be removed again. If the file exists, appends to it. */
-async function fill(disk: string): Promise<string> {
-  const path = join(disk, "ballast");
-  const file = await Deno.open(path, { create: true, append: true });
-  const block = new Uint8Array(4096).fill(1);
-  try {
-    for (;;) await file.write(block);
-  } catch (error) {
-    assertMatch(String(error), /No space left/);
-  } finally {
-    file.close();
-  }
-  return path;
-}
 
 /** Starts a server without TLS. */
 async function start(launcher: Launcher, data: string, ...more: string[]): Promise<Role> {
@@ -130,7 +115,7 @@ for (const policy of isLong ? ["always", "everysec"] as const : ["everysec"] as 
         const writing = load.run(() => open(server));
         await until(() => load.acknowledged > 500, "some writes");
 
-        let ballast = await fill(disk);
+        let ballast = await fillDisk(disk);
         await until(() => refusesWrites(client), "writes are refused on a full disk");
         assertMatch(await refusedWrite(client) ?? "", /^MISCONF .*No space left on device/);
         assertEquals(await client.getText("constant"), "there");
@@ -143,13 +128,13 @@ for (const policy of isLong ? ["always", "everysec"] as const : ["everysec"] as 
         await until(() => load.acknowledged > before + 500, "all writers go on");
 
         // The disk is full again, and the server is killed in this state.
-        ballast = await fill(disk);
+        ballast = await fillDisk(disk);
         await until(() => refusesWrites(client), "writes are refused again");
         await kill(launcher, server);
         await Promise.all([writing, client.close()]);
         // The end of the log is torn as well, and there is no space for a copy of it.
         await Deno.writeTextFile(await newestSegment(data), "BLCK", { append: true }).catch(() => {});
-        await fill(disk);
+        await fillDisk(disk);
         const again = await start(launcher, data, "--fsync", policy);
         const after = await open(again);
         assertEquals(await after.getText("constant"), "there");
@@ -177,7 +162,7 @@ testWhere(
       const server = await start(launcher, join(disk, "data"), "--backup-folder", launcher.path("elsewhere"));
       const [client, other] = [await open(server), await open(server)];
       await other.set("constant", "there");
-      const ballast = await fill(disk);
+      const ballast = await fillDisk(disk);
       // Both requests leave in one write. The snapshot is on another disk, and is done long before the write.
       let isAcknowledged = false;
       const set = client.set("x", "v".repeat(100_000)).then(() => isAcknowledged = true);
@@ -190,7 +175,7 @@ testWhere(
       await Promise.all([set, saved]);
       assert(isAcknowledged);
 
-      await fill(disk);
+      await fillDisk(disk);
       client.set("y", "v".repeat(100_000)).catch(() => {});
       await until(() => refusesWrites(other), "writes are refused again");
       launcher.forgive(server.process);
