@@ -133,11 +133,11 @@ const SERVER_SAMPLES: readonly Labelled<ProxyFacts>[] = [
     name: "server_latency_seconds",
     type: "gauge",
     help: "The time from a request's arrival in the queue to the server until its reply, in the last 10 to 20 s.",
-    labels: ["server", "quantile"],
+    labels: ["server", "percentile"],
     *samples({ servers }) {
       for (const { address, p50Ms, p99Ms } of servers) {
-        if (p50Ms !== undefined) yield { labels: { server: address, quantile: "0.5" }, value: p50Ms / 1000 };
-        if (p99Ms !== undefined) yield { labels: { server: address, quantile: "0.99" }, value: p99Ms / 1000 };
+        if (p50Ms !== undefined) yield { labels: { server: address, percentile: "50" }, value: p50Ms / 1000 };
+        if (p99Ms !== undefined) yield { labels: { server: address, percentile: "99" }, value: p99Ms / 1000 };
       }
     },
   },

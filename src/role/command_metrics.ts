@@ -15,15 +15,12 @@ import { BUCKET_BOUNDS_US } from "../metrics/command_stats.ts";
 import type { Distribution, Metric, Sample } from "../metrics/metric.ts";
 import type { RoleFacts } from "./role_facts.ts";
 
-/** The quantiles of `latencystats`, as Redis names them. */
+/** The percentiles that are shown, as Redis names them. */
 const PERCENTILES: readonly (readonly [name: string, fraction: number])[] = [
   ["p50", 0.5],
   ["p99", 0.99],
   ["p99.9", 0.999],
 ];
-
-/** The quantiles of the recent requests, as Prometheus names them. */
-const QUANTILES: readonly number[] = [0.5, 0.99, 0.999];
 
 /** The names that Redis has for commands whose own name here is another. Both names are accepted. */
 const REDIS_NAMES: Readonly<Record<string, string>> = {
@@ -58,11 +55,11 @@ const REQUEST_METRICS: readonly Metric<RoleFacts>[] = [
     name: "request_latency_seconds",
     type: "gauge",
     help: "The time for a request that a part of the requests of the last 10 to 20 s did not exceed.",
-    labels: ["quantile"],
+    labels: ["percentile"],
     *samples({ instruments }) {
-      for (const quantile of QUANTILES) {
-        const ms = instruments.quantileMs(quantile);
-        if (ms !== undefined) yield { labels: { quantile: String(quantile) }, value: ms / 1000 };
+      for (const [name, fraction] of PERCENTILES) {
+        const ms = instruments.quantileMs(fraction);
+        if (ms !== undefined) yield { labels: { percentile: name.slice(1) }, value: ms / 1000 };
       }
     },
   },

@@ -46,7 +46,7 @@ for (const [role, rows] of Object.entries(TABLES)) {
       if ("field" in row && row.field !== undefined) assertMatch(row.field, /^[a-z0-9_]+(\.[a-z_]+|_?[A-Z]+)?$/);
       if ("section" in row) assert(SECTIONS.includes(row.section));
       if ("labels" in row) {
-        for (const label of row.labels) assertMatch(label, /^[a-z]+(_[a-z]+)*$/);
+        for (const label of row.labels) assertMatch(label, /^(?!le$|quantile$|job$|instance$)[a-z]+(_[a-z]+)*$/);
       }
     }
   });
