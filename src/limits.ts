@@ -832,6 +832,10 @@ export const SNAPSHOT_IDLE_SLICES_COUNT = 20;
 export const SNAPSHOT_LOOK_FACTOR = 2;
 /** The longest slice of a snapshot. */
 export const SNAPSHOT_SLICE_MAX_MS = 2;
+/** The bytes of files on disk that one step of a load takes. They take a few milliseconds. */
+export const RECOVERY_STEP_BYTES = 128 * 1024;
+/** How long a load from disk runs before the event loop turns once, so that `/readyz` gets a response. */
+export const RECOVERY_TURN_MS = 50;
 /** How long a load from disk runs before it first logs its progress, and the interval at which it does so. */
 export const LOAD_PROGRESS_INTERVAL_MS = 1_000;
 

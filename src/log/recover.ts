@@ -30,6 +30,7 @@
  */
 
 import { CorruptionError, InmemError, messageOf, ProtocolError, StartError } from "../errors.ts";
+import { RECOVERY_STEP_BYTES, RECOVERY_TURN_MS } from "../limits.ts";
 import { FILE_HEADER_BYTES, type FileKind } from "./block.ts";
 import { BlockReader } from "./block_reader.ts";
 import type { Files } from "./files.ts";
@@ -97,8 +98,19 @@ export async function recover(options: RecoverOptions): Promise<Recovered> {
   const { files, folder } = options;
   const [newest] = await listSnapshots(files, folder);
   const recovery = new Recovery(options, await listSegments(files, folder));
-  if (newest !== undefined) recovery.readSnapshot(newest.path);
-  recovery.readLog();
+  if (newest !== undefined) await inTurns(recovery.readSnapshot(newest.path));
+  await inTurns(recovery.readLog());
+  return recovery.result;
+}
+
+/**
+ * Reads one snapshot, as {@linkcode readSnapshot} does, and lets the event loop turn meanwhile.
+ *
+ * @throws what {@linkcode readSnapshot} throws
+ */
+export async function readSnapshotInTurns(path: string, options: Omit<RecoverOptions, "folder">): Promise<Recovered> {
+  const recovery = new Recovery({ ...options, folder: "" }, []);
+  await inTurns(recovery.readSnapshot(path));
   return recovery.result;
 }
 
@@ -110,7 +122,7 @@ export async function recover(options: RecoverOptions): Promise<Recovered> {
  */
 export function readSnapshot(path: string, options: Omit<RecoverOptions, "folder">): Recovered {
   const recovery = new Recovery({ ...options, folder: "" }, []);
-  recovery.readSnapshot(path);
+  atOnce(recovery.readSnapshot(path));
   return recovery.result;
 }
 
@@ -122,8 +134,30 @@ export function readSnapshot(path: string, options: Omit<RecoverOptions, "folder
  */
 export function readSegment(path: string, options: Omit<RecoverOptions, "folder">): Recovered {
   const recovery = new Recovery({ ...options, folder: "" }, [{ path, number: 0 }]);
-  recovery.readOnlySegment();
+  atOnce(recovery.readOnlySegment());
   return recovery.result;
+}
+
+/** The work of a recovery in steps of `RECOVERY_STEP_BYTES`. */
+type Steps<Result = void> = Generator<void, Result, void>;
+
+/** Runs all steps. */
+function atOnce<Result>(steps: Steps<Result>): Result {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
+}
+
+/** Runs all steps, and lets the event loop turn now and then: a role that loads can say so. */
+async function inTurns<Result>(steps: Steps<Result>): Promise<Result> {
+  for (let startedMs = performance.now();;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+    if (performance.now() - startedMs < RECOVERY_TURN_MS) continue;
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    startedMs = performance.now();
+  }
 }
 
 class Recovery {
@@ -139,6 +173,8 @@ class Recovery {
   #logBytes = 0;
   #doneBytes = 0;
   #totalBytes = 0;
+  /** The value of `#doneBytes` at which the present step ends. */
+  #stepEndBytes = RECOVERY_STEP_BYTES;
 
   constructor(options: RecoverOptions, segments: readonly NumberedFile[]) {
     this.#options = options;
@@ -159,32 +195,42 @@ class Recovery {
     };
   }
 
-  readSnapshot(path: string): void {
-    this.#open(path, "snapshot", (reader) => {
-      const decoder = new RecordDecoder(this.#options.target);
-      if (!this.#attempt(reader, 0, () => reader.readHeader())) return;
-      for (let expected = 1; decoder.ended === undefined; expected++) {
-        const from = reader.offset;
-        const isRead = this.#attempt(reader, 0, () => {
-          if (!reader.next()) throw reader.damage("Cannot read on: the file ends before its closing block");
-          if (reader.number !== expected) throw this.#wrongNumber(reader, from, expected);
-        });
-        if (!isRead) {
-          this.#options.target.gap();
-          if (!this.#skipTo(reader, from, expected)) break;
-          expected = reader.number;
-        }
-        this.#decode(reader, decoder, 0);
-      }
-      const { ended } = decoder;
-      if (ended === undefined) return;
-      this.#attempt(reader, 0, () => {
-        if (reader.offset !== reader.size) {
-          throw reader.damage("Cannot read after the closing block: expected the end of the file");
-        }
+  *readSnapshot(path: string): Steps {
+    yield* this.#open(path, "snapshot", (reader) => this.#readSnapshot(reader));
+  }
+
+  *#readSnapshot(reader: BlockReader): Steps {
+    const decoder = new RecordDecoder(this.#options.target);
+    if (!this.#attempt(reader, 0, () => reader.readHeader())) return;
+    for (let expected = 1; decoder.ended === undefined; expected++) {
+      const from = reader.offset;
+      const isRead = this.#attempt(reader, 0, () => {
+        if (!reader.next()) throw reader.damage("Cannot read on: the file ends before its closing block");
+        if (reader.number !== expected) throw this.#wrongNumber(reader, from, expected);
       });
-      this.#accept(path, reader.size, ended);
+      if (!isRead) {
+        this.#options.target.gap();
+        if (!this.#skipTo(reader, from, expected)) break;
+        expected = reader.number;
+      }
+      this.#decode(reader, decoder, 0);
+      if (this.#endsStep()) yield;
+    }
+    const { ended } = decoder;
+    if (ended === undefined) return;
+    this.#attempt(reader, 0, () => {
+      if (reader.offset !== reader.size) {
+        throw reader.damage("Cannot read after the closing block: expected the end of the file");
+      }
     });
+    this.#accept(reader.path, reader.size, ended);
+  }
+
+  /** Returns whether a step ends here. */
+  #endsStep(): boolean {
+    if (this.#doneBytes < this.#stepEndBytes) return false;
+    this.#stepEndBytes = this.#doneBytes + RECOVERY_STEP_BYTES;
+    return true;
   }
 
   /** Finds the next valid block at or after `from` that does not precede `number`. */
@@ -200,24 +246,24 @@ class Recovery {
   }
 
   /** Reads the only segment, which may begin with any batch. */
-  readOnlySegment(): void {
+  *readOnlySegment(): Steps {
     const [segment] = this.#segments;
     const first = this.#withReader(segment!.path, (reader) => {
       reader.readHeader();
       return reader.header.first;
     });
     this.#batch = (first ?? 1) - 1;
-    this.#readSegment(segment!, 0);
+    yield* this.#readSegment(segment!, 0);
   }
 
-  readLog(): void {
+  *readLog(): Steps {
     const segments = this.#segments;
     const next = (index: number) => segments[index + 1]?.number ?? Infinity;
     for (const [index, segment] of segments.entries()) {
       // The snapshot already has the effects of this segment.
       if (next(index) <= this.#batch + 1) continue;
       if (segment.number > this.#batch + 1 && !this.#misses(segment, index)) return;
-      if (!this.#readSegment(segment, index)) return;
+      if (!(yield* this.#readSegment(segment, index))) return;
     }
   }
 
@@ -240,37 +286,40 @@ class Recovery {
   }
 
   /** Replays a segment. Returns whether to continue with the next one. */
-  #readSegment(segment: NumberedFile, index: number): boolean {
-    return this.#open(segment.path, "log", (reader) => {
-      const decoder = new RecordDecoder(this.#options.target);
-      const end = this.#segments[index + 1]?.number ?? Infinity;
-      // The header is at 0; the blocks follow it.
-      for (let from = 0;; from = reader.offset) {
-        const expected = this.#batch + 1;
-        let isEnd = false;
-        const problem = this.#problem(() => {
-          if (from === 0) return reader.readHeader();
-          isEnd = !reader.next();
-          if (!isEnd && reader.number > expected) throw this.#wrongNumber(reader, from, expected);
-        });
-        if (isEnd) return true;
-        if (problem !== undefined) {
-          const found = this.#endOf(reader, from, index, problem);
-          if (found !== "skip") return found === "next";
-          if (!reader.skip(from)) return true;
-        } else if (from === 0) {
-          continue;
-        }
-        if (reader.number >= end) return true;
-        // The snapshot already has this batch.
-        if (reader.number <= this.#batch) continue;
-        this.#decode(reader, decoder, reader.number);
-        this.#batch = reader.number;
-        this.#lastMs = reader.writtenMs;
-        if (this.#batches++ === 0) this.#firstMs = reader.writtenMs;
-        this.#logBytes += reader.offset - reader.blockOffset;
+  #readSegment(segment: NumberedFile, index: number): Steps<boolean> {
+    return this.#open(segment.path, "log", (reader) => this.#replay(reader, index));
+  }
+
+  *#replay(reader: BlockReader, index: number): Steps<boolean> {
+    const decoder = new RecordDecoder(this.#options.target);
+    const end = this.#segments[index + 1]?.number ?? Infinity;
+    // The header is at 0; the blocks follow it.
+    for (let from = 0;; from = reader.offset) {
+      const expected = this.#batch + 1;
+      let isEnd = false;
+      const problem = this.#problem(() => {
+        if (from === 0) return reader.readHeader();
+        isEnd = !reader.next();
+        if (!isEnd && reader.number > expected) throw this.#wrongNumber(reader, from, expected);
+      });
+      if (isEnd) return true;
+      if (problem !== undefined) {
+        const found = this.#endOf(reader, from, index, problem);
+        if (found !== "skip") return found === "next";
+        if (!reader.skip(from)) return true;
+      } else if (from === 0) {
+        continue;
       }
-    });
+      if (reader.number >= end) return true;
+      // The snapshot already has this batch.
+      if (reader.number <= this.#batch) continue;
+      this.#decode(reader, decoder, reader.number);
+      this.#batch = reader.number;
+      this.#lastMs = reader.writtenMs;
+      if (this.#batches++ === 0) this.#firstMs = reader.writtenMs;
+      this.#logBytes += reader.offset - reader.blockOffset;
+      if (this.#endsStep()) yield;
+    }
   }
 
   /** Returns the damage that `read` throws; `undefined` for none. */
@@ -405,13 +454,13 @@ class Recovery {
     return reader.damage(`Cannot read a block: expected number ${expected} here, not ${number}`);
   }
 
-  #open<Result>(path: string, kind: FileKind, run: (reader: BlockReader) => Result): Result {
+  *#open<Result>(path: string, kind: FileKind, run: (reader: BlockReader) => Steps<Result>): Steps<Result> {
     try {
       const file = this.#options.files.openToRead(path);
       try {
         const reader = new BlockReader(file, path, kind);
         this.#totalBytes += reader.size;
-        return run(reader);
+        return yield* run(reader);
       } finally {
         file.close();
       }

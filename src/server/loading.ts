@@ -11,7 +11,7 @@ import { BLOCK_HEADER_BYTES } from "../log/block.ts";
 import { BlockReader } from "../log/block_reader.ts";
 import { type Files, isOutOfSpace } from "../log/files.ts";
 import type { DataFolder, NumberedFile } from "../log/folder.ts";
-import { type LeftOut, readSnapshot, recover, type Recovered } from "../log/recover.ts";
+import { type LeftOut, readSnapshotInTurns, recover, type Recovered } from "../log/recover.ts";
 import { finishedPath, isFinishedPath } from "../log/segment.ts";
 import { setTornAside } from "../log/set_aside.ts";
 import type { Store } from "../store/store.ts";
@@ -96,7 +96,7 @@ export async function load(
     if (backup !== undefined) {
       // A person who restores a backup may still need the earlier files, so they are never removed.
       await folder?.protect();
-      read = readSnapshot(backup, reading);
+      read = await readSnapshotInTurns(backup, reading);
       await refuseOlder(files, folder, backup, read.snapshot?.takenMs ?? 0);
     } else if (folder !== undefined) {
       read = await recover({ ...reading, folder: folder.path });
