@@ -994,15 +994,15 @@ export const OBSERVED_KEYS_MAX_COUNT = 16;
 /** The bytes of a key that are shown where only text is shown. */
 export const KEY_TEXT_MAX_BYTES = 64;
 
-// Problems that operators are told of.
+// Problems that operators should know.
 
 /** A value is a problem from this size on: copying or sending it takes some ten ms. */
 export const BIG_KEY_PROBLEM_BYTES = 32 * 1024 * 1024;
 /** A value is a problem from this number of elements on. */
 export const BIG_KEY_PROBLEM_ELEMENTS_COUNT = 500_000;
-/** A key is hot if this part of a server's requests use it … */
+/** A key is a problem if at least this part of a server's requests use it, provided that the server is busy. */
 export const HOT_KEY_PROBLEM_SHARE = 0.2;
-/** … and as many a second: below that, a server is not busy. */
+/** A server is busy when a key is used this often in a second. */
 export const HOT_KEY_PROBLEM_PER_SECOND = 1_000;
 /** Memory is nearly full from this part of its limit on. */
 export const MEMORY_PROBLEM_SHARE = 0.95;

@@ -17,6 +17,9 @@ import { type CommandSpecification, keysEnd } from "../catalog/specification.ts"
 import { BIG_KEYS_REFRESH_INTERVAL_MS, OBSERVED_KEYS_MAX_COUNT } from "../limits.ts";
 import { BigKeys, type ValueSize } from "../metrics/big_keys.ts";
 import { HotKeys } from "../metrics/hot_keys.ts";
+import { keyText } from "../metrics/key_text.ts";
+import type { BigKeyOverview, HotKeyOverview } from "../metrics/overview.ts";
+import { burdenOf } from "../metrics/problems.ts";
 import { EntryType, type Store } from "../store/store.ts";
 import { TYPE_NAMES } from "../store/value/value_type.ts";
 import type { Request } from "../wire/request.ts";
@@ -40,7 +43,7 @@ export class ObservedKeys {
   /**
    * Notes the keys of a request after its command has run.
    *
-   * @param weight the number of requests that it stands for
+   * @param weight the number of clients' requests that it stands for; 0 for a request of this process itself
    */
   note(specification: CommandSpecification, request: Request, weight: number): void {
     const { firstKey, keyStep, writes } = specification;
@@ -54,7 +57,7 @@ export class ObservedKeys {
       return;
     }
     for (let i = firstKey + from * keyStep; i < end; i += skipped * keyStep) {
-      this.hot.note(bytes, starts[i]!, lengths[i]!, weight * skipped);
+      if (weight > 0) this.hot.note(bytes, starts[i]!, lengths[i]!, weight * skipped);
       if (writes) this.noteSize(bytes, starts[i]!, lengths[i]!);
     }
   }
@@ -77,6 +80,17 @@ export class ObservedKeys {
       type: TYPE_NAMES[store.type(entry)],
     };
   };
+
+  /** Returns the keys that stand out: the one that is used most, and the one that is the largest as problems go. */
+  standouts(nowMs: number): { readonly hotKey?: HotKeyOverview; readonly bigKey?: BigKeyOverview } {
+    const [hot] = this.hot.top(1, nowMs);
+    const candidates = (["bytes", "elements"] as const).flatMap((by) => this.big.top(1, by, this.measure));
+    const [big] = candidates.sort((a, b) => burdenOf(b) - burdenOf(a));
+    return {
+      ...hot && { hotKey: { name: keyText(hot.name), requestsPerSecond: hot.perSecond, share: hot.share } },
+      ...big && { bigKey: { ...big, name: keyText(big.name) } },
+    };
+  }
 
   /** Lets the use of keys be forgotten slowly, and measures large values again. Called several times a second. */
   sweep(nowMs: number): void {

@@ -95,6 +95,8 @@ export class ClientState<Queue extends QueuedCommands = QueuedCommands> {
   /** The version of the client's library, set by `client setinfo`. */
   libraryVersion = "";
   version: ProtocolVersion = 0;
+  /** Whether it is this process itself, such as its page, whose requests say nothing about clients. */
+  isInternal = false;
   /** Whether its reads do not count for eviction, set by `client no-touch`. */
   touchesNothing = false;
   /**

@@ -41,7 +41,7 @@ interface Finding {
 /** One kind of problem. */
 interface Kind {
   readonly severity: Severity;
-  /** What the problem is, for the documentation of alerts. */
+  /** The description of the problem, for alerts. */
   readonly help: string;
   /** Returns the problem that the role itself has. */
   readonly ofRole?: (role: ProblemFacts) => Finding | undefined;
@@ -135,9 +135,8 @@ export const PROBLEM_KINDS = {
     severity: "warning",
     help: "The value of a key is so large that commands on it can take long.",
     ofServer: ({ address, bigKey }) => {
-      if (bigKey === undefined) return undefined;
+      if (bigKey === undefined || burdenOf(bigKey) < 1) return undefined;
       const { name, bytes, elements, type } = bigKey;
-      if (bytes < BIG_KEY_PROBLEM_BYTES && elements < BIG_KEY_PROBLEM_ELEMENTS_COUNT) return undefined;
       const size = type === "string" ? mebibytes(bytes) : `${elements} elements and ${mebibytes(bytes)}`;
       return {
         subject: name,
@@ -177,6 +176,11 @@ export const PROBLEM_KINDS = {
 
 /** The name of a kind of problem. */
 export type ProblemKind = keyof typeof PROBLEM_KINDS;
+
+/** Returns how large a value is, in proportion to the size from which on it is a problem. */
+export function burdenOf({ bytes, elements }: { readonly bytes: number; readonly elements: number }): number {
+  return Math.max(bytes / BIG_KEY_PROBLEM_BYTES, elements / BIG_KEY_PROBLEM_ELEMENTS_COUNT);
+}
 
 /** Returns the problems that follow from the state of a role, critical ones first. */
 export function problemsOf(facts: ProblemFacts): Problem[] {

@@ -10,7 +10,9 @@ import type { Labelled, Metric } from "../metrics/metric.ts";
 import type { ServerOverview } from "../metrics/overview.ts";
 import { COMMAND_METRICS } from "../role/command_metrics.ts";
 import { DATA_METRICS } from "../role/data_metrics.ts";
+import { KEY_METRICS } from "../role/key_metrics.ts";
 import { PERSISTENCE_METRICS } from "../role/persistence_metrics.ts";
+import { PROBLEM_METRICS, type ProblemsFacts } from "../role/problem_metrics.ts";
 import { REDIS_METRICS } from "../role/redis_metrics.ts";
 import type { RoleFacts } from "../role/role_facts.ts";
 import { CLIENT_METRICS, MEMORY_METRICS, PROCESS_METRICS } from "../role/role_metrics.ts";
@@ -18,7 +20,7 @@ import type { Pool } from "../route/pool.ts";
 import type { Cluster } from "./backend/cluster.ts";
 
 /** The facts that the metrics of a proxy are made from. */
-export interface ProxyFacts extends RoleFacts, JoinedFacts {
+export interface ProxyFacts extends RoleFacts, JoinedFacts, ProblemsFacts {
   /** The number of times that the list of servers was replaced. */
   readonly changes: number;
   /** The number of lost connections to servers on which the proxy received messages of channels. */
@@ -151,9 +153,11 @@ export const PROXY_METRICS: readonly Metric<ProxyFacts>[] = [
   ...joinedRows(DATA_METRICS),
   ...MEMORY_METRICS,
   ...joinedRows(PERSISTENCE_METRICS),
+  ...joinedRows(KEY_METRICS),
   ...REDIS_METRICS,
   ...ROUTING_METRICS,
   ...SERVER_SAMPLES,
+  ...PROBLEM_METRICS,
 ];
 
 type ReadServer = (server: ServerOverview, pool: Pool) => number | undefined;

@@ -8,6 +8,7 @@
 
 import type { Report } from "../metrics/joined.ts";
 import type { Overview, ServerOverview } from "../metrics/overview.ts";
+import { problemsOf } from "../metrics/problems.ts";
 import type { RoleOverview } from "../role/role_overview.ts";
 import type { Pool } from "../route/pool.ts";
 import type { Cluster } from "./backend/cluster.ts";
@@ -16,7 +17,7 @@ import type { ProxyFacts } from "./metrics.ts";
 
 /** Returns the overview of a proxy. */
 export function proxyOverview(role: RoleOverview, { cluster, servers }: ProxyFacts): Overview {
-  return {
+  const overview = {
     ...role,
     keys: sumOf(servers, "keys"),
     usedBytes: sumOf(servers, "usedBytes"),
@@ -27,8 +28,8 @@ export function proxyOverview(role: RoleOverview, { cluster, servers }: ProxyFac
     expiredKeys: sumOf(servers, "expiredKeys"),
     slotsUnderWay: cluster.lent,
     servers,
-    problems: [],
   };
+  return { ...overview, problems: problemsOf(overview) };
 }
 
 /** Returns the states of the servers, in the order of the cluster's pools. */
@@ -79,7 +80,27 @@ function reportedBy({ report, ageMs }: ServerReport): Partial<ServerOverview> {
     writesRefused: text("log_last_error"),
     lastSaveFailed: text("last_save_error"),
     certificateExpiresInDays: number("tls_certificate_expires_in_days"),
+    ...standoutsIn(report),
     ageMs,
+  };
+}
+
+/** Returns the keys that stand out in a report. */
+function standoutsIn(report: Report): Pick<ServerOverview, "hotKey" | "bigKey"> {
+  const number = (field: string) => numberOf(report, field) ?? 0;
+  const [hot, big] = [report.get("hot_key"), report.get("big_key")];
+  return {
+    ...hot !== undefined && {
+      hotKey: { name: hot, requestsPerSecond: number("hot_key_requests_per_sec"), share: number("hot_key_share") },
+    },
+    ...big !== undefined && {
+      bigKey: {
+        name: big,
+        bytes: number("big_key_bytes"),
+        elements: number("big_key_elements"),
+        type: report.get("big_key_type") ?? "",
+      },
+    },
   };
 }
 

@@ -291,6 +291,7 @@ export class Proxy extends ServingRole<Session> implements SessionHost, Observed
       reports: reportsOf(reported.filter((_, index) => pools[index]!.state !== "down")),
       lastReports: reportsOf(reported),
       servers: serverOverviews(this.#cluster, reported),
+      problems: () => this.overview().problems,
     };
   }
 

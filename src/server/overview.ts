@@ -6,11 +6,12 @@
 
 import { SLOTS_COUNT } from "../limits.ts";
 import type { Overview, ServerOverview } from "../metrics/overview.ts";
+import { problemsOf } from "../metrics/problems.ts";
 import type { RoleOverview } from "../role/role_overview.ts";
 import type { ServerFacts } from "./metrics.ts";
 
 /** Returns the overview of a server from its parts. */
-export function serverOverview(role: RoleOverview, { data: facts, persistence }: ServerFacts): Overview {
+export function serverOverview(role: RoleOverview, { data: facts, persistence, standoutKeys }: ServerFacts): Overview {
   const { usedBytes, limitBytes, keys, evictedKeys, expiredKeys, hits, misses } = facts;
   const data = { keys, usedBytes, limitBytes, evictedKeys, expiredKeys, hits, misses };
   const itself: ServerOverview = {
@@ -30,7 +31,9 @@ export function serverOverview(role: RoleOverview, { data: facts, persistence }:
     ...persistence.refusal !== "" && { writesRefused: persistence.refusal },
     ...persistence.lastError !== "" && { lastSaveFailed: persistence.lastError },
     ...role.certificateExpiresInDays !== undefined && { certificateExpiresInDays: role.certificateExpiresInDays },
+    ...standoutKeys,
     ageMs: 0,
   };
-  return { ...role, ...data, slotsUnderWay: 0, servers: [itself], problems: [] };
+  const overview = { ...role, ...data, slotsUnderWay: 0, servers: [itself] };
+  return { ...overview, problems: problemsOf(overview) };
 }

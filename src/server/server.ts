@@ -195,6 +195,8 @@ export class Server extends ServingRole<Session> implements SessionHost, Observe
       }),
       data: { ...this.store.statistics, evicts: this.store.room.evicts },
       persistence: this.#persistence.status,
+      standoutKeys: this.shared.keys.standouts(this.store.nowMs),
+      problems: () => this.overview().problems,
     };
   }
 

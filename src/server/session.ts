@@ -167,6 +167,7 @@ export class Session implements CommandContext, ClientConnection, MailboxOwner, 
     const { shared, passwordRequired, clientMemory } = host;
     const isAuthenticated = isTrusted || !passwordRequired;
     this.client = new ClientState(shared.nextId(), address, localAddress, this, isAuthenticated, clientMemory);
+    this.client.isInternal = isTrusted;
     this.#reader = new RequestReader(socket, this.client, host, this);
     this.#connection = this.#reader.connection;
   }

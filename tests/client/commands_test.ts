@@ -470,16 +470,11 @@ Deno.test("Client methods on the server work with a real one", () =>
     await client.rpush("queue", "a", "b", "c");
     await client.set("long", "x".repeat(100_000));
     for (let i = 0; i < 9; i++) await client.get("long");
-    const [hottest] = await client.hotkeys();
-    assertEquals(hottest?.key, "long");
-    assert(hottest!.requestsPerSecond >= 1);
-    assertEquals((await client.bigkeys()).map(({ key, elements, type }) => [key, elements, type]), [
-      ["long", 1, "string"],
-      ["queue", 3, "list"],
-    ]);
-    assertEquals((await client.bigkeys(1, "elements")).map(({ key }) => key), ["queue"]);
-    assert((await client.bigkeys(1))[0]!.bytes >= 100_000);
-    assertEquals([await client.hotkeys(0), await client.bigkeys(0)], [[], []]);
+    assertEquals((await client.hotkeys()).map(({ key }) => key), ["long"]);
+    assert((await client.hotkeys(1))[0]!.requestsPerSecond >= 1);
+    assertEquals((await client.bigkeys()).map(({ key, elements }) => [key, elements]), [["long", 1], ["queue", 3]]);
+    const [longest] = await client.bigkeys(1, "elements");
+    assertEquals([longest!.key, longest!.type, longest!.bytes < 1000], ["queue", "list", true]);
 
     await client.client("setname", "first");
     assertEquals(await client.client("getname"), "first");

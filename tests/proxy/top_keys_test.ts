@@ -54,7 +54,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a proxy's own requests to its servers are no uses of keys",
+  "a proxy's own requests to its servers do not use keys",
   clustered(2, async ({ connect, proxy }) => {
     using client = await connect();
     for (let i = 0; i < 20; i++) {

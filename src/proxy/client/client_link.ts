@@ -188,6 +188,7 @@ export class ClientLink implements ConnectionContext, ClientConnection, OutboxOw
     const { connections, passwordRequired, clientMemory } = host;
     const isAuthenticated = isTrusted || !passwordRequired;
     this.client = new ClientState(connections.nextId(), address, localAddress, this, isAuthenticated, clientMemory);
+    this.client.isInternal = isTrusted;
     const { account } = this.client;
     this.dialect = host.dialects[0];
     this.reader = new RequestReader(socket, this.client, host, this);
