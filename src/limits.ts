@@ -1018,6 +1018,8 @@ export const EXPIRY_PROBLEM_DAYS = 30;
 export const EXPIRY_CRITICAL_DAYS = 7;
 /** Commands are slow when one of a hundred takes this long. */
 export const SLOW_PROBLEM_MS = 50;
+/** The fewest commands a second of which some can be slow. Of fewer, a single one would count. */
+export const SLOW_PROBLEM_PER_SECOND = 20;
 
 // Diagnosis.
 

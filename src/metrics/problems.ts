@@ -24,6 +24,7 @@ import {
   HOT_KEY_PROBLEM_SHARE,
   MEMORY_PROBLEM_SHARE,
   SLOW_PROBLEM_MS,
+  SLOW_PROBLEM_PER_SECOND,
 } from "../limits.ts";
 import type { Overview, Problem, ServerOverview, Severity } from "./overview.ts";
 
@@ -169,8 +170,8 @@ export const PROBLEM_KINDS = {
   slow_commands: {
     severity: "warning",
     help: "One of a hundred commands takes longer than it should.",
-    ofRole: ({ role, address, p99Ms }) => role === "proxy" ? slow(address, p99Ms) : undefined,
-    ofServer: ({ address, p99Ms }) => slow(address, p99Ms),
+    ofRole: (role) => role.role === "proxy" ? slow(role) : undefined,
+    ofServer: slow,
   },
 } as const satisfies Readonly<Record<string, Kind>>;
 
@@ -211,10 +212,11 @@ function manyClients(subject: string, clients: number | undefined, maxClients: n
   return { subject, text: `${clients} of at most ${maxClients} clients are connected: raise --max-clients` };
 }
 
-function slow(subject: string, p99Ms: number | undefined): Finding | undefined {
-  if (p99Ms === undefined || p99Ms < SLOW_PROBLEM_MS) return undefined;
+/** Finds slow commands, unless there are so few commands that one slow one is more than a hundredth of them. */
+function slow({ address, p99Ms = 0, opsPerSecond = 0 }: ProblemFacts | ServerOverview): Finding | undefined {
+  if (p99Ms < SLOW_PROBLEM_MS || opsPerSecond < SLOW_PROBLEM_PER_SECOND) return undefined;
   const text = `One command of a hundred takes ${Math.round(p99Ms)} ms or more: "slowlog get" shows which`;
-  return { subject, text };
+  return { subject: address, text };
 }
 
 function isNearlyFull({ usedBytes, limitBytes }: ServerOverview): boolean {

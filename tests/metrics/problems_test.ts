@@ -76,8 +76,8 @@ const CASES: readonly [ProblemKind, Partial<ServerOverview>, Partial<ProblemFact
   ],
   ["clients_near_limit", { clients: 95 }, {}, SERVER.address, /95 of at most 100 clients/],
   ["clients_near_limit", {}, { clients: 100 }, "10.0.0.9:9443", /100 of at most 100 clients/],
-  ["slow_commands", { p99Ms: 80 }, {}, SERVER.address, /80 ms.*slowlog get/],
-  ["slow_commands", {}, { p99Ms: 80 }, "10.0.0.9:9443", /80 ms.*slowlog get/],
+  ["slow_commands", { p99Ms: 80, opsPerSecond: 20 }, {}, SERVER.address, /80 ms.*slowlog get/],
+  ["slow_commands", {}, { p99Ms: 80, opsPerSecond: 20 }, "10.0.0.9:9443", /80 ms.*slowlog get/],
 ];
 
 Deno.test("problemsOf() finds nothing where nothing is wrong", () => {
@@ -100,20 +100,21 @@ Deno.test("problemsOf() finds each kind of problem, with its subject and a sente
 });
 
 Deno.test("problemsOf() finds a problem of a server once when the server looks at itself", () => {
-  const { address, certificateExpiresInDays, clients, maxClients, p99Ms } = {
+  const { address, certificateExpiresInDays, clients, maxClients, p99Ms, opsPerSecond } = {
     ...SERVER,
     certificateExpiresInDays: 3,
     clients: 99,
     p99Ms: 500,
+    opsPerSecond: 1000,
   };
-  const own = { certificateExpiresInDays, clients, maxClients: maxClients!, p99Ms };
+  const own = { certificateExpiresInDays, clients, maxClients: maxClients!, p99Ms, opsPerSecond };
   const found = problemsOf(facts("server", own, { address, ...own }));
   assertEquals(found.map(({ kind }) => kind), ["certificate_expiry", "clients_near_limit", "slow_commands"]);
 });
 
 Deno.test("problemsOf() looks at all servers, and puts critical problems first", () => {
   const servers = [
-    { ...SERVER, address: "a:1", p99Ms: 100 },
+    { ...SERVER, address: "a:1", p99Ms: 100, opsPerSecond: 100 },
     { ...SERVER, address: "b:1", state: "down" },
     { ...SERVER, address: "c:1", state: "down", slots: 0 },
     { ...SERVER, address: "d:1", certificateExpiresInDays: 2 },
@@ -138,7 +139,8 @@ Deno.test("problemsOf() stays silent just below each bound", () => {
     { hotKey: { name: "h", requestsPerSecond: 999, share: 1 } },
     { hotKey: { name: "h", requestsPerSecond: 100_000, share: 0.19 } },
     { clients: 89 },
-    { p99Ms: 49 },
+    { p99Ms: 49, opsPerSecond: 1000 },
+    { p99Ms: 1000, opsPerSecond: 19 },
     { state: "draining" },
   ];
   for (const server of below) assertEquals(problemsOf(facts("proxy", server)), [], JSON.stringify(server));

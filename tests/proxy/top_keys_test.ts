@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { BIG_KEY_PROBLEM_ELEMENTS_COUNT } from "../../src/limits.ts";
 import { ask, clustered, connectResp } from "../support/proxy_rig.ts";
 
 Deno.test(
@@ -62,5 +63,26 @@ Deno.test(
       await client.call("ping");
     }
     assertEquals(await client.call("hotkeys"), []);
+  }),
+);
+
+Deno.test(
+  "a proxy knows the keys that stand out on each server, and their problems",
+  clustered(2, async ({ connect, key, proxy }) => {
+    using client = await connect();
+    await client.call("set", key(1), "v");
+    for (let i = 0; i < 9; i++) await client.call("get", key(0));
+    const elements = Array<string>(BIG_KEY_PROBLEM_ELEMENTS_COUNT / 10).fill("x");
+    for (let i = 0; i < 10; i++) await client.call("rpush", key(0), ...elements);
+    await proxy.refresh();
+    const { servers, problems } = proxy.overview();
+    assertEquals(servers.map(({ hotKey, bigKey }) => [hotKey?.name, bigKey?.name, bigKey?.type]), [
+      [key(0), key(0), "list"],
+      [undefined, key(1), "string"],
+    ]);
+    assertEquals(problems.filter(({ kind }) => kind === "big_key").map(({ subject }) => subject), [key(0)]);
+    assertMatch(proxy.info(["stats"]), /^big_key_elements:500000\r$/m);
+    const family = [...proxy.families()].find(({ name }) => name === "inmem_problem");
+    assert(family?.type === "gauge" && family.samples.some(({ labels }) => labels["subject"] === key(0)));
   }),
 );

@@ -1,6 +1,8 @@
 /** Tests that a server knows its hot and its big keys: while it is busy, and after a restart. */
 
 import { assert, assertEquals } from "@std/assert";
+import { Client } from "../../src/client/client.ts";
+import { BIG_KEY_PROBLEM_BYTES } from "../../src/limits.ts";
 import type { Logger } from "../../src/role/logger.ts";
 import { type Server, type ServerSettings, startServer } from "../../src/server/main.ts";
 import { framesOf, RawClient } from "../support/raw_client.ts";
@@ -96,4 +98,44 @@ Deno.test("a server finds a key with a twentieth of its requests, by any command
     assertEquals(rows[0]?.[0], "hot");
     // They came within a second or a few, so this is far above the rate of any other key.
     assert(rows[0]![1] > 50, String(rows));
+  }));
+
+Deno.test("requests of the server's own page make no key hot", () =>
+  withServer({}, async (client, server) => {
+    await using internal = new Client({
+      address: "this process",
+      open: () => Promise.resolve(server.openInternal()),
+      passwords: [],
+      timeoutMs: 10_000,
+      signal: undefined,
+    });
+    for (let i = 0; i < 100; i++) await internal.get("shown");
+    await internal.set("written", "v");
+    for (let i = 0; i < 9; i++) await client.call("strlen", "used");
+    assertEquals((await internal.text.hotkeys()).map(({ key }) => key), ["used"]);
+    // What it writes may become large all the same.
+    assertEquals((await internal.text.bigkeys()).map(({ key }) => key), ["written"]);
+  }));
+
+Deno.test("a server shows the keys that stand out in info, in its overview and as problems", () =>
+  withServer({ memoryLimitBytes: 256 * 1024 * 1024 }, async (client, server) => {
+    assertEquals(server.info(["stats"]).match(/^(hot|big)_key.*$/gm), null);
+    assertEquals(server.overview().problems, []);
+    await client.call("set", "a\r\nkey", "v");
+    for (let i = 0; i < 9; i++) await client.call("get", "hot\x1bkey");
+    const lines = server.info(["stats"]).match(/^(hot|big)_key.*(?=\r$)/gm)!;
+    assertEquals(lines.filter((line) => /_key:|_type:/.test(line)), [
+      "hot_key:hot\\x1bkey",
+      "big_key:a\\x0d\\x0akey",
+      "big_key_type:string",
+    ]);
+    assertEquals(server.overview().servers[0]!.bigKey!.elements, 1);
+    await client.call("setrange", "huge", BIG_KEY_PROBLEM_BYTES, "x");
+    const { problems } = server.overview();
+    assertEquals(problems.map(({ kind, subject }) => [kind, subject]), [["big_key", "huge"]]);
+    const family = [...server.families()].find(({ name }) => name === "inmem_problem");
+    assert(family?.type === "gauge");
+    assertEquals(family.samples.map(({ labels }) => labels), [
+      { kind: "big_key", severity: "warning", subject: "huge" },
+    ]);
   }));
