@@ -1,6 +1,6 @@
 /**
- * The parameters of a server for `config`. The eviction policy and the settings of diagnosis can be changed. Options fix
- * all others at the start.
+ * The parameters of a server for `config`. The eviction policy and the settings of diagnosis can be changed. Options
+ * fix all others at the start.
  *
  * @module
  */
