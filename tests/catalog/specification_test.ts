@@ -126,6 +126,8 @@ Deno.test("COMMANDS mark the commands whose replies are text in lines", async ()
         const reply = new NotingReply();
         const client = new MemoryClient({ reply, memoryLimitBytes: 2 * 1024 * 1024 });
         client.call("set", "1", "1");
+        // `latency graph 1` draws this.
+        client.shared.instruments.latency.record("1", 1, 0);
         const others = Array<string>(Math.max(0, leastCount + moreCount)).fill("1");
         if (replyDelay === "timeout") others[others.length - 1] = "0.001";
         await client.wait(name, ...first, ...others);
