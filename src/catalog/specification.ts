@@ -51,6 +51,8 @@ export type ProtocolVersion = 0 | 2 | 3;
 /** One command. Counts and positions include the command's name, whose position is 0. */
 export interface CommandSpecification {
   readonly name: string;
+  /** The position of the command in {@linkcode COMMANDS}. */
+  readonly position: number;
   /** Additional names with the same meaning. */
   readonly aliases: readonly string[];
   readonly group: Group;
@@ -174,11 +176,11 @@ const GROUPS: Readonly<Record<Group, GroupFacts>> = {
 
 /** Every command of inmem, by group. */
 export const COMMANDS: readonly CommandSpecification[] = Object.entries(GROUPS).flatMap(([group, facts]) => {
-  return Object.entries(facts.rows).map(([name, row]) => specify(group as Group, facts, name, row));
-});
+  return Object.entries(facts.rows).map(([name, row]) => ({ group: group as Group, facts, name, row }));
+}).map(({ group, facts, name, row }, position) => specify(group, facts, name, row, position));
 
 /** Joins the row of a command with everything that follows from it. */
-function specify(group: Group, facts: GroupFacts, name: string, row: Row): CommandSpecification {
+function specify(group: Group, facts: GroupFacts, name: string, row: Row, position: number): CommandSpecification {
   const args = parseSyntax(row.syntax);
   const shape = callShapeOf(args);
   const keyUses = row.keys === undefined ? [] : [row.keys].flat();
@@ -186,6 +188,7 @@ function specify(group: Group, facts: GroupFacts, name: string, row: Row): Comma
   const routing = row.routing ?? facts.routing;
   const specification: CommandSpecification = {
     name,
+    position,
     aliases,
     group,
     arity: row.arity ?? shape.arity,

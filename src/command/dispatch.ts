@@ -91,11 +91,11 @@ function joinCommands(): readonly Command[] {
     ...blockingCommands,
     ...transactionCommands,
   }));
-  const joined = COMMANDS.map((specification, position) => {
+  const joined = COMMANDS.map((specification) => {
     const run = runs.get(specification.name);
     assert(run !== undefined, `command "${specification.name}" has no code`);
     runs.delete(specification.name);
-    const { arity, grows, writes, wakes, routing } = specification;
+    const { position, arity, grows, writes, wakes, routing } = specification;
     const subcommands = Object.hasOwn(SUBCOMMANDS, specification.name) ? SUBCOMMANDS[specification.name] : undefined;
     assert(
       specification.hasSubcommands === (subcommands !== undefined),

@@ -26,6 +26,7 @@
  * | … and the call pauses | `unclaim` of all but one, `add` with weight 1 at its end |
  * | countdown is not over, and the call pauses | `claimOne`, `add` with weight 1 at its end |
  * | it was refused before it ran | `reject`; `unclaim` of what was claimed |
+ * | its duration cannot be known | `countUntimed`, instead of the countdown |
  *
  * @module
  */
@@ -155,6 +156,12 @@ export class CommandStats {
   add(position: number, durationMs: number, weight: number): void {
     this.#microseconds[position]! += durationMs * 1000 * weight;
     (this.#histograms[position] ??= new Histogram()).add(durationMs, weight);
+  }
+
+  /** Counts a call that is not timed, and that has no part in the countdown. */
+  countUntimed(position: number): void {
+    this.#counted[position]! += 1;
+    this.#represented[position]! += 1;
   }
 
   /** Counts a call that was refused before the countdown. */

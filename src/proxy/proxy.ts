@@ -52,6 +52,7 @@ import { Remap } from "./backend/remap.ts";
 import { RespDialect } from "./backend/resp_dialect.ts";
 import { type ServerReport, ServerStats } from "./backend/server_stats.ts";
 import { OwnReplies } from "./client/own_replies.ts";
+import { RequestCounts } from "./client/request_counts.ts";
 import { WriteCoalescer } from "./client/write_coalescer.ts";
 import { proxyConfiguration } from "./configuration.ts";
 import { Connections } from "./connections.ts";
@@ -111,6 +112,7 @@ export async function startProxy(settings: ProxySettings): Promise<Proxy> {
 export class Proxy extends ServingRole<Session> implements SessionHost, Observed {
   readonly router: Router;
   readonly ownReplies: OwnReplies;
+  readonly counts: RequestCounts = new RequestCounts(this.instruments);
   readonly dialects: Readonly<Record<ProtocolVersion, Dialect>>;
   readonly connections: Connections;
   readonly flushQueue = new FlushQueue();
@@ -194,6 +196,7 @@ export class Proxy extends ServingRole<Session> implements SessionHost, Observed
     });
     this.router = new Router(
       this.#cluster,
+      this.counts,
       this.ownReplies,
       new LocalCommands(this.ownReplies),
       this.#waits,

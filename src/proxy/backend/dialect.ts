@@ -61,8 +61,25 @@ export interface Dialect extends Framing {
   isNil(bytes: Uint8Array, start: number): boolean;
   /** Returns the error in the reply at `bytes[start, end)`. */
   refusal(bytes: Uint8Array, start: number, end: number): ReplyError;
+  /** Returns the code of the error in the reply at `bytes[start, end)`, such as `WRONGTYPE`. It is cheaper. */
+  errorCode(bytes: Uint8Array, start: number, end: number): string;
   /** Returns a reader of the reply at `bytes[start, end)`, which grants its request; borrowed. */
   values(bytes: Uint8Array, start: number, end: number): ValueReader;
+}
+
+/** The longest code of an error that is recognized. */
+const ERROR_CODE_MAX_BYTES = 32;
+
+/** Returns the code of an error that begins at `bytes[start]`: its capitals, or `ERR` if it begins with none. */
+export function codeAt(bytes: Uint8Array, start: number, end: number): string {
+  const stop = Math.min(end, start + ERROR_CODE_MAX_BYTES);
+  let at = start;
+  while (at < stop && isCodeByte(bytes[at]!)) at++;
+  return at === start ? "ERR" : decodeText(bytes, start, at - start);
+}
+
+function isCodeByte(byte: number): boolean {
+  return byte >= 0x41 && byte <= 0x5a || byte === 0x5f;
 }
 
 /** Returns the text of the reply at `bytes[start, end)`; empty when it is anything else, such as an error. */

@@ -18,7 +18,7 @@ import { NativeReplyScanner } from "../../wire/native/reply_scanner.ts";
 import { NativeReply } from "../../wire/native/reply_writer.ts";
 import { NativeDecoder } from "../../wire/native/request_decoder.ts";
 import { NativeRequestWriter } from "../../wire/native/request_writer.ts";
-import type { Dialect, Opener } from "./dialect.ts";
+import { codeAt, type Dialect, type Opener } from "./dialect.ts";
 
 /** The dialect of the native protocol. A proxy has one object. */
 export class NativeDialect implements Dialect {
@@ -71,6 +71,11 @@ export class NativeDialect implements Dialect {
 
   refusal(bytes: Uint8Array, start: number, end: number): ReplyError {
     return readRefusal(bytes, start, end);
+  }
+
+  errorCode(bytes: Uint8Array, start: number, end: number): string {
+    // The headers of the array, of the number 1 and of the code come first.
+    return codeAt(bytes, start + FRAME_PREFIX_BYTES + 3, end);
   }
 
   values(bytes: Uint8Array, start: number, end: number): NativeValueReader {

@@ -18,7 +18,7 @@ import { RespReplyScanner } from "../../wire/resp/reply_scanner.ts";
 import { RespReply } from "../../wire/resp/reply_writer.ts";
 import { RespDecoder } from "../../wire/resp/request_decoder.ts";
 import { RespRequestWriter } from "../../wire/resp/request_writer.ts";
-import type { Dialect, Opener } from "./dialect.ts";
+import { codeAt, type Dialect, type Opener } from "./dialect.ts";
 
 /** The dialect of a version of RESP. A proxy has one object for each version. */
 export class RespDialect implements Dialect {
@@ -85,6 +85,10 @@ export class RespDialect implements Dialect {
 
   refusal(bytes: Uint8Array, start: number, end: number): ReplyError {
     return readRefusal(bytes, start, end);
+  }
+
+  errorCode(bytes: Uint8Array, start: number, end: number): string {
+    return codeAt(bytes, start + 1, end);
   }
 
   values(bytes: Uint8Array, start: number, end: number): RespValueReader {

@@ -48,6 +48,7 @@ import { HeldMessages } from "./held_messages.ts";
 import { Outbox, type OutboxOwner } from "./outbox.ts";
 import type { QueuedRequests } from "./queued_requests.ts";
 import { ReplyOrder } from "./reply_order.ts";
+import type { CountedRequest, RequestCounts } from "./request_counts.ts";
 import { ReplyPlace } from "./reply_place.ts";
 import { RequestStreams, type StreamsOwner } from "./request_streams.ts";
 import type { WriteCoalescer } from "./write_coalescer.ts";
@@ -94,6 +95,7 @@ export interface LinkHost extends Role, ReadersShare {
   /** Bounds the memory that all clients hold. */
   readonly clientMemory: ClientMemory;
   /** Writes replies of the proxy's own. */
+  readonly counts: RequestCounts;
   readonly ownReplies: { refuse(pending: PendingReply, code: ReplyCode, message: string): void };
   readonly dialects: Readonly<Record<ProtocolVersion, Dialect>>;
   readonly flushQueue: FlushQueue;
@@ -111,12 +113,20 @@ export interface LinkHost extends Role, ReadersShare {
 }
 
 /** One request of a client, and the place of its reply. */
-export class PendingReply extends ReplyPlace {
+export class PendingReply extends ReplyPlace implements CountedRequest {
   readonly link: ClientLink;
+  position = -1;
+  weight = 0;
+  timedSinceMs = 0;
 
   constructor(link: ClientLink) {
     super();
     this.link = link;
+  }
+
+  override reset(): void {
+    this.done = false;
+    this.position = -1;
   }
 
   override succeed(bytes: Uint8Array, start: number, end: number): void {
@@ -211,6 +221,8 @@ export class ClientLink implements ConnectionContext, ClientConnection, OutboxOw
 
   /** Takes the reply of a request, a frame at `bytes[start, end)`, borrowed until return. */
   complete(pending: PendingReply, bytes: Uint8Array, start: number, end: number): void {
+    if (pending.weight !== 0) this.#host.counts.end(pending);
+    if (!this.dialect.grants(bytes, start)) this.#host.counts.failed(pending, this.dialect, bytes, start, end);
     if (!this.#admitsReply(pending, end - start)) return;
     this.order.take(pending, bytes, start, end);
     this.backpressure.update();
@@ -218,6 +230,7 @@ export class ClientLink implements ConnectionContext, ClientConnection, OutboxOw
 
   /** Takes a long reply in pieces, which belong to the client from then on. */
   completeOwned(pending: PendingReply, pieces: readonly Uint8Array<ArrayBuffer>[]): void {
+    if (pending.weight !== 0) this.#host.counts.end(pending);
     let size = 0;
     for (const piece of pieces) size += piece.length;
     if (this.#admitsReply(pending, size)) {
@@ -236,12 +249,13 @@ export class ClientLink implements ConnectionContext, ClientConnection, OutboxOw
   /**
    * Fills a place with nothing, since the client does not want the reply.
    *
-   * @param sent what the request has charged to the client
+   * @param request the request, which is in no place itself
    */
-  completeSilently(place: PendingReply, sent: { sentBytes: number }): void {
+  completeSilently(place: PendingReply, request: PendingReply): void {
+    if (request.weight !== 0) this.#host.counts.end(request);
     if (this.isGone) return;
-    this.client.account.release(Held.Request, sent.sentBytes);
-    sent.sentBytes = 0;
+    this.client.account.release(Held.Request, request.sentBytes);
+    request.sentBytes = 0;
     this.order.take(place, NOTHING, 0, 0);
     // Nothing is written that would report this.
     if (this.isIdle && this.outbox.size === 0) this.#whenDrained?.resolve();

@@ -24,6 +24,7 @@ import type { RequestWriter } from "../../wire/request_writer.ts";
 import type { Cluster } from "../backend/cluster.ts";
 import type { Loans } from "../backend/loans.ts";
 import type { ClientLink, PendingReply } from "../client/client_link.ts";
+import type { RequestCounts } from "../client/request_counts.ts";
 import type { OwnReplies } from "../client/own_replies.ts";
 import { PausedRequest } from "../client/paused_request.ts";
 import type { Frame } from "../client/queued_requests.ts";
@@ -38,6 +39,7 @@ import { subcommandsOf } from "./local_commands.ts";
 import type { LocalCommands } from "./local_commands.ts";
 import { checkProxied } from "./refusals.ts";
 import { composeScan, findStep, ScanRequest, writeEnd } from "./scan.ts";
+import { slotOfArgument, slotPushedTo } from "./pushed_slot.ts";
 import { sharedSlot } from "./shared_slot.ts";
 import { Split } from "./split.ts";
 import { Transactions } from "./transactions.ts";
@@ -45,6 +47,8 @@ import type { Waits } from "./waits.ts";
 
 /** Routes the requests of all clients. */
 export class Router {
+  readonly #counts: RequestCounts;
+  readonly #untilTimed: Int32Array;
   readonly #cluster: Cluster;
   readonly #loans: Loans;
   readonly #ownReplies: OwnReplies;
@@ -55,7 +59,16 @@ export class Router {
   readonly #hub: ChannelHub;
   readonly #index = new CommandIndex();
 
-  constructor(cluster: Cluster, ownReplies: OwnReplies, local: LocalCommands, waits: Waits, hub: ChannelHub) {
+  constructor(
+    cluster: Cluster,
+    counts: RequestCounts,
+    ownReplies: OwnReplies,
+    local: LocalCommands,
+    waits: Waits,
+    hub: ChannelHub,
+  ) {
+    this.#counts = counts;
+    this.#untilTimed = counts.untilTimed;
     this.#cluster = cluster;
     this.#loans = cluster.loans;
     this.#ownReplies = ownReplies;
@@ -91,6 +104,8 @@ export class Router {
     const isWrite = specification.writes;
     if (isWrite && this.#waits.total !== 0 && this.#isHeld(link, slotOfArgument(request, key))) return false;
     const pending = link.order.open();
+    const position = pending.position = specification.position;
+    if (--this.#untilTimed[position]! === 0) this.#counts.time(pending);
     pending.repeatable = !isWrite;
     if (isWrite && this.#loans.count > 0) this.#noteWrites(specification, request);
     const owner = this.#cluster.ownerOf(request.bytes, request.starts[key]!, request.lengths[key]!);
@@ -169,10 +184,12 @@ export class Router {
   ): void {
     try {
       if (this.#admit(pending, specification, request, frame, keys)) {
+        this.#counts.begin(pending, specification!);
         this.#carryOut(pending, specification!, request, frame, keys);
       }
     } catch (error) {
       if (!(error instanceof ReplyError)) throw error;
+      if (pending.position === -1) this.#counts.rejected(specification);
       this.#ownReplies.refuseWith(pending, error);
     }
     if (pending.link.client.closing) pending.link.leave();
@@ -237,7 +254,10 @@ export class Router {
       return true;
     }
     const subcommands = specification && subcommandsOf(specification);
-    const queue = () => this.#transactions.queue(pending, specification!, request, frame, keys);
+    const queue = () => {
+      this.#transactions.queue(pending, specification!, request, frame, keys);
+      this.#counts.queued(specification!);
+    };
     const discard = () => this.#transactions.forget(pending.link);
     return admitSlowPath(client, specification, subcommands, request, queue, discard);
   }
@@ -444,21 +464,4 @@ function joinFor({ routing }: CommandSpecification, split: Split): Join {
   if (routing === "sum") return joinSums;
   if (routing === "values") return (parts, reply) => joinValues(parts, split.partOf, reply);
   return joinStatuses;
-}
-
-function slotOfArgument({ bytes, starts, lengths }: Request, index: number): number {
-  return slotOf(bytes, starts[index]!, lengths[index]!);
-}
-
-/** Returns the slot to which a request may push elements that clients wait for, or -1. */
-function slotPushedTo(
-  { client: { transaction } }: ClientLink,
-  specification: CommandSpecification | undefined,
-  request: Request,
-): number {
-  if (specification === undefined) return -1;
-  const { transactionStep, writes, firstKey, routing } = specification;
-  if (transaction !== undefined) return transactionStep === "run" ? transaction.slot : -1;
-  const isOfOneSlot = routing === "key" || routing === "together" || routing === "wait";
-  return writes && isOfOneSlot && firstKey > 0 && firstKey < request.count ? slotOfArgument(request, firstKey) : -1;
 }
