@@ -15,6 +15,7 @@ import type { HitReport } from "../bench/hit_ratio.ts";
 import type { LargeStoreReport } from "../bench/large_store.ts";
 import type { MemoryReport } from "../bench/memory.ts";
 import type { Ratio, RedisComparison } from "../bench/support/comparison_report.ts";
+import type { ScrapeReport } from "../bench/scrape.ts";
 import { LOADS } from "../bench/support/loads.ts";
 import type { ProxyReport } from "../bench/support/proxy_comparison.ts";
 import { hasRedisBenchmark } from "../bench/support/redis_benchmark.ts";
@@ -70,6 +71,7 @@ const SCRIPTS: readonly Script[] = [
     check: checkBounds,
   },
   { name: "hit_ratio.ts", args: ["--seed", "1", "--scale", "0.05"], check: checkHits },
+  { name: "scrape.ts", args: ["--servers", "3", "--rounds", "1"], check: checkScrape },
   { name: "large_store.ts", args: ["--scale", "0.002"], check: checkLargeStore },
   {
     name: "memory.ts",
@@ -174,6 +176,13 @@ function checkHits(report: unknown): void {
       assert(percent > 0 || trace.startsWith("loop"), `${trace}: no hits`);
     }
   }
+}
+
+function checkScrape(report: unknown): void {
+  const { machine, ...figures } = report as ScrapeReport;
+  assert(machine !== "");
+  assertPositive({ ...figures });
+  assertEquals(figures.servers, 3);
 }
 
 function checkLargeStore(report: unknown): void {

@@ -115,6 +115,7 @@ export abstract class ServingRole<S extends ClientSession> {
   readonly #internal = new Map<S, Promise<void>>();
   readonly #maxClients: number;
   readonly #startedMs = performance.now();
+  readonly #systemBytes = Deno.systemMemoryInfo().total;
   #password: Password | undefined;
   #certificateExpiresMs: number | undefined;
   #stopped: Promise<void> | undefined;
@@ -232,7 +233,7 @@ export abstract class ServingRole<S extends ClientSession> {
     const { rss, heapUsed } = Deno.memoryUsage();
     return {
       ...own,
-      process: { rss, heapUsed, systemBytes: Deno.systemMemoryInfo().total },
+      process: { rss, heapUsed, systemBytes: this.#systemBytes },
       cpu: cpuTime(),
       instruments: this.instruments,
       role: this.#name,
