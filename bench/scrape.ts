@@ -6,8 +6,8 @@
  *                         ◄─text───       ◄─report─
  * ```
  *
- * Each scrape comes after the last reports are too old, so that the proxy asks all servers again. All programs share the
- * cores of the machine. The time in which this process was ready to run, but others ran, is reported too.
+ * Each scrape comes after the last reports are too old, so that the proxy asks all servers again. All programs share
+ * the cores of the machine. The time in which this process was ready to run, but others ran, is reported too.
  *
  * @module
  */
