@@ -471,6 +471,8 @@ export const HTTP_TIME_BURST_MS = 250;
  * that a new connection is charged.
  */
 export const HTTP_REQUEST_COST_MS = 0.1;
+/** The most connections that are accepted in one turn of the event loop. */
+export const HTTP_ACCEPTS_PER_TURN_COUNT = 4;
 /** The time that a TLS handshake is charged once it is finished. */
 export const HTTP_HANDSHAKE_COST_MS = 1;
 /** The time that each further read of a request is charged, so that one that comes byte by byte is read slowly. */

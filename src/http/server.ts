@@ -9,6 +9,7 @@
  */
 
 import {
+  HTTP_ACCEPTS_PER_TURN_COUNT,
   HTTP_CONNECTIONS_MAX_COUNT,
   HTTP_HANDSHAKE_COST_MS,
   HTTP_REQUEST_COST_MS,
@@ -53,6 +54,7 @@ export class HttpServer {
     const { connections = HTTP_CONNECTIONS_MAX_COUNT + HTTP_SPARE_CONNECTIONS_COUNT } = options;
     const timeShare = this.#timeShare;
     const share = { handle, reportBug, timeShare, urgentPaths };
+    let mayAccept = 0;
     this.#listener = listener;
     this.#clients = new Clients<HttpSession>({
       listener,
@@ -60,7 +62,9 @@ export class HttpServer {
       maxConnections: connections,
       displaces: true,
       pace: () => {
-        if (timeShare.isExhausted) return timeShare.next(true);
+        // In a turn for every few, connections that have left already end before newcomers need their places.
+        if (mayAccept === 0) return timeShare.next(true).then(() => void (mayAccept = HTTP_ACCEPTS_PER_TURN_COUNT));
+        mayAccept--;
         timeShare.spend(HTTP_REQUEST_COST_MS);
         return undefined;
       },

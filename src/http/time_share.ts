@@ -2,8 +2,8 @@
  * Bounds the time that the port takes of the event loop, which it shares with the clients of the role.
  *
  * Each request waits for its turn, and requests of all connections run one after another, each in another turn of the
- * event loop. What they take, and an estimate of what new connections and reads take, is charged to a balance, which is
- * earned back at `HTTP_TIME_SHARE`:
+ * event loop; so do new connections. What they take, and an estimate of what new connections and reads take, is charged
+ * to a balance, which is earned back at `HTTP_TIME_SHARE`:
  *
  * ```text
  * balance    HTTP_TIME_BURST_MS ┄┄┄╲      ╱┄┄   requests run in the next turn of the event loop
@@ -11,8 +11,8 @@
  *                                    ╲__╱       requests, reads and new connections wait until it is positive again
  * ```
  *
- * So a flood of requests or connections is served slowly, and clients of the role hardly notice it. Urgent requests go
- * first: a program that asks whether the role is alive must not wait for others.
+ * So a flood of requests or connections is served slowly, and clients of the role hardly notice it. Urgent requests
+ * have a separate queue: a program that asks whether the role is alive must not wait for others.
  *
  * @module
  */
@@ -34,7 +34,7 @@ export class TimeShare {
     return this.#balanceMs < 0 && !this.#closed;
   }
 
-  /** Resolves in a turn of the event loop in which nothing else of the port runs. */
+  /** Resolves in a turn of the event loop in which at most one other thing of the port runs. */
   next(isUrgent = false): Promise<void> {
     if (this.#closed) return Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -69,7 +69,8 @@ export class TimeShare {
     const delayMs = this.#balanceMs >= 0 ? 0 : -this.#balanceMs / HTTP_TIME_SHARE;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      (this.#urgent.shift() ?? this.#others.shift())?.();
+      this.#urgent.shift()?.();
+      this.#others.shift()?.();
       this.#schedule();
     }, delayMs);
   }

@@ -27,7 +27,7 @@ import {
 import { runFor } from "../run_for.ts";
 import { closeQuietly } from "./abort.ts";
 import { abort } from "./abort.ts";
-import { acceptLoop, handshake, replaceListener } from "./listener.ts";
+import { acceptLoop, finishHandshake, replaceListener } from "./listener.ts";
 import type { Listener } from "./listener.ts";
 
 /** The part of a client's session that this module calls. */
@@ -260,16 +260,18 @@ export class Clients<S extends ClientSession> {
       this.#displaceHandshake();
     }
     this.#handshaking.add(socket);
+    let isDone = false;
     try {
-      await handshake(socket);
+      await finishHandshake(socket);
+      isDone = true;
     } catch {
       // Counted and not logged: a port scanner makes thousands of them.
       this.handshakeFailures++;
-      return;
     } finally {
       this.#handshaking.delete(socket);
       this.#ended();
     }
+    if (!isDone) return await this.#drop(() => abort(socket));
     const session = this.#options.open(socket);
     if (this.#stopped) return await session.abort();
     if (this.#served.size < this.#options.maxCount || this.#displaceSession()) {
@@ -281,10 +283,10 @@ export class Clients<S extends ClientSession> {
     }
   }
 
-  /** Closes the connection whose handshake began first, if there is one. */
+  /** Closes the connection whose handshake began first, unless most of the others are being closed already. */
   #displaceHandshake(): void {
     const [oldest] = this.#handshaking;
-    if (oldest === undefined) return;
+    if (oldest === undefined || this.#handshaking.size < this.#maxConnections - this.#fullCount) return;
     this.rejected++;
     this.#handshaking.delete(oldest);
     this.#drop(() => abort(oldest));

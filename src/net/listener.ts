@@ -293,6 +293,26 @@ async function pauseUnlessClosed(listener: Listener, delayMs: number): Promise<v
  * @throws {ConnectionError} with the peer's address, when it is too slow, does not speak TLS or has left
  */
 export async function handshake(socket: Deno.TcpConn | Deno.TlsConn, timeoutMs = HANDSHAKE_TIMEOUT_MS): Promise<void> {
+  try {
+    await finishHandshake(socket, timeoutMs);
+  } catch (error) {
+    const { hostname, port } = socket.remoteAddr;
+    await abort(socket);
+    const peer = formatPeer(hostname, port);
+    const reason = connectReason(error, hostname);
+    throw new ConnectionError(peer, `Cannot finish the TLS handshake with ${peer}: ${reason}`, false, { cause: error });
+  }
+}
+
+/**
+ * Does what {@linkcode handshake} does, but leaves it to the caller to abort a connection whose handshake fails.
+ *
+ * @throws the error of the system or of TLS
+ */
+export async function finishHandshake(
+  socket: Deno.TcpConn | Deno.TlsConn,
+  timeoutMs = HANDSHAKE_TIMEOUT_MS,
+): Promise<void> {
   if (!("handshake" in socket)) return;
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(
@@ -301,12 +321,6 @@ export async function handshake(socket: Deno.TcpConn | Deno.TlsConn, timeoutMs =
   );
   try {
     await Promise.race([socket.handshake(), late.promise]);
-  } catch (error) {
-    const { hostname, port } = socket.remoteAddr;
-    await abort(socket);
-    const peer = formatPeer(hostname, port);
-    const reason = connectReason(error, hostname);
-    throw new ConnectionError(peer, `Cannot finish the TLS handshake with ${peer}: ${reason}`, false, { cause: error });
   } finally {
     clearTimeout(timer);
   }

@@ -7,7 +7,7 @@
 import { encodeText } from "../../src/bytes.ts";
 import { HttpClient } from "./http_client.ts";
 
-/** What a worker is told. */
+/** The work of a worker. */
 export interface Flood {
   readonly attack: keyof typeof ATTACKS;
   readonly hostname: string;

@@ -181,7 +181,7 @@ systemTest(
 );
 
 systemTest(
-  "a program stops at once although viewers, half requests and slow readers are connected",
+  "a program stops immediately although viewers, half requests and slow readers are connected",
   async (launcher) => {
     const server = await launcher.server([...PORT, "--plaintext"]);
     const address = await portOf(server.process);
