@@ -106,7 +106,7 @@ function valuesOf(overview: Overview, last: Overview | undefined): Record<Series
   };
   const rate = (name: Counter): number => seconds > 0 ? growth(name) / seconds : NaN;
   return {
-    opsPerSecond: overview.opsPerSecond ?? NaN,
+    opsPerSecond: overview.opsPerSecond,
     p50Ms: overview.p50Ms ?? NaN,
     p99Ms: overview.p99Ms ?? NaN,
     // Without a reading command there is no ratio: 0 / 0 is NaN.

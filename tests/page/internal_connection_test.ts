@@ -18,12 +18,12 @@ interface Role {
   info(sections: readonly string[]): string;
 }
 
-function startTestServer(): Promise<Server> {
+function startTestServer(maxClients: number): Promise<Server> {
   return startServer({
     hostname: "127.0.0.1",
     port: 0,
     password: "secret",
-    maxClients: 1,
+    maxClients,
     memoryLimitBytes: 64 * 1024 * 1024,
     evicts: true,
     defaultTtlMs: 0,
@@ -33,9 +33,9 @@ function startTestServer(): Promise<Server> {
 
 /** Runs a test on a server, and on a proxy before one, both of which have a password and allow one client. */
 async function onBothRoles(run: (role: Role) => Promise<void>): Promise<void> {
-  const alone = await startTestServer();
+  const alone = await startTestServer(1);
   await run(alone).finally(() => alone.stop());
-  const server = await startTestServer();
+  const server = await startTestServer(100);
   try {
     await withProxy([formatAddress(server.address)], ({ proxy }) => run(proxy), {
       password: "secret",

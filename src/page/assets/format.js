@@ -76,6 +76,7 @@ export function percent(value) {
   const hundredths = value * 100;
   // 99.98 % is not 100 %.
   if (hundredths > 99 && hundredths < 100) return `${Math.min(hundredths, 99.99).toFixed(2)} %`;
+  if (hundredths > 0 && hundredths < 0.1) return "< 0.1 %";
   return `${hundredths < 10 && hundredths > 0 ? hundredths.toFixed(1) : Math.round(hundredths)} %`;
 }
 

@@ -23,24 +23,28 @@ const UPlot = /** @type {any} */ (globalThis).uPlot;
  * @property {string} title
  * @property {readonly (readonly [series: string, label: string])[]} series
  * @property {(value: number | null | undefined) => string} write
- * @property {boolean} [isBytes] whether the ticks of the scale are powers of two
+ * @property {readonly number[]} [steps] the steps of the scale, unless uPlot chooses them
  * @property {number} [top] the end of the scale, unless it follows the values
  */
+
+/** The steps of sizes, and those of whole numbers: 1, 2, 5, 10, 20 and so on. */
+const POWERS_OF_TWO = Array.from({ length: 50 }, (_, i) => 2 ** i);
+const WHOLE_STEPS = Array.from({ length: 15 }, (_, i) => [1, 2, 5].map((step) => step * 10 ** i)).flat();
 
 /** @type {readonly Plot[]} */
 const PLOTS = [
   { title: "Requests a second", series: [["opsPerSecond", "requests"]], write: format.rate },
   { title: "Latency", series: [["p50Ms", "p50"], ["p99Ms", "p99"]], write: format.latency },
   { title: "Hit ratio", series: [["hitRatio", "hits"]], write: format.percent, top: 1 },
-  { title: "Memory for data", series: [["usedBytes", "used"]], write: format.bytes, isBytes: true },
+  { title: "Memory for data", series: [["usedBytes", "used"]], write: format.bytes, steps: POWERS_OF_TWO },
   {
     title: "Network a second",
     series: [["inputBytesPerSecond", "in"], ["outputBytesPerSecond", "out"]],
     write: format.bytes,
-    isBytes: true,
+    steps: POWERS_OF_TWO,
   },
-  { title: "Clients", series: [["clients", "clients"]], write: format.count },
-  { title: "Keys", series: [["keys", "keys"]], write: format.count },
+  { title: "Clients", series: [["clients", "clients"]], write: format.count, steps: WHOLE_STEPS },
+  { title: "Keys", series: [["keys", "keys"]], write: format.count, steps: WHOLE_STEPS },
   {
     title: "Keys removed a second",
     series: [["evictedPerSecond", "evicted"], ["expiredPerSecond", "expired"]],
@@ -52,8 +56,6 @@ const PLOTS = [
 const GAP_STEPS_COUNT = 3;
 /** The least time that is shown, in s, so that the first minute after a start is not spread over the whole width. */
 const SHOWN_LEAST_S = 120;
-
-const POWERS_OF_TWO = Array.from({ length: 50 }, (_, i) => 2 ** i);
 
 /** One plot on the screen. */
 class PlotView {
@@ -84,7 +86,7 @@ class PlotView {
       ticks: { show: false },
       font: "11px system-ui, sans-serif",
     };
-    const { top, isBytes } = this.plot;
+    const { top, steps } = this.plot;
     this.picture = new UPlot(
       {
         padding: [8, 8, 0, 0],
@@ -93,10 +95,7 @@ class PlotView {
         legend: { show: false },
         cursor: { sync: { key: "all" }, drag: { x: false, y: false }, points: { size: 6 } },
         scales: {
-          x: {
-            range: (/** @type {any} */ _u, /** @type {number} */ least, /** @type {number} */ most) =>
-              extent(least, most),
-          },
+          x: { range: () => extent(this.data[0]) },
           y: {
             range: (
               /** @type {any} */ _u,
@@ -116,7 +115,7 @@ class PlotView {
             ...axis,
             size: 58,
             space: 30,
-            ...isBytes && { incrs: POWERS_OF_TWO },
+            ...steps && { incrs: steps },
             values: (/** @type {any} */ _u, /** @type {number[]} */ ticks) =>
               ticks.map((tick) => this.plot.write(tick)),
           },
@@ -182,11 +181,11 @@ class PlotView {
 /**
  * Returns the times at both ends of a plot.
  *
- * @param {number} least
- * @param {number} most
+ * @param {(number | null)[] | undefined} times
  */
-function extent(least, most) {
-  return [Math.min(least, most - SHOWN_LEAST_S), most];
+function extent(times) {
+  const most = times?.at(-1) ?? 0;
+  return [Math.min(times?.[0] ?? 0, most - SHOWN_LEAST_S), most];
 }
 
 /**
