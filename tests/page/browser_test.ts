@@ -2,13 +2,12 @@
  * Looks at the live page of a proxy before two servers in a real Chromium, as an operator would: over TLS, with a
  * password, wide and narrow, light and dark, by keyboard, and through a screen reader's view.
  *
- * The harness fails on whatever a page must not do: an error, a dialog, a violation of its policy, a foreign request.
+ * The harness fails on what a page must not do: an error, a dialog, a violation of its policy, a foreign request.
  */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Client } from "../../src/client/client.ts";
 import { browserTest, type Page, type Visit } from "../support/browser.ts";
-import type { Role } from "../support/launcher.ts";
 
 const PASSWORD = "correct horse battery staple";
 const SCRIPT = "<script>alert(1)</script>";
@@ -20,12 +19,6 @@ const ALL_UP = "No problems. 2 of 2 servers are up.";
 
 /** The headings of all sections. */
 const SECTIONS = ["Servers", "The last hour", "Hot keys", "Big keys", "Slow log", "Clients", "Key browser"];
-
-/** Returns the URL of the page of a role, which its log has. */
-function pageOf({ process }: Role): string {
-  const line = process.lines.find((each) => each.includes("--metrics listens on"));
-  return `https://${/listens on ([^\s"]+)/.exec(line!)![1]}/`;
-}
 
 async function fill(client: Client): Promise<void> {
   await client.set(SCRIPT, IMAGE);
@@ -70,11 +63,18 @@ async function showClients(page: Page): Promise<void> {
   await page.getByRole("row", { name: /worker-7/ }).waitFor();
 }
 
+/** Returns the lines of an accessibility tree for parts that need a name and have none. */
+function nameless(tree: string): string[] {
+  const roles = "button|link|textbox|searchbox|combobox|spinbutton|radio|img|region|table|article|navigation|heading";
+  return tree.split("\n").filter((line) => new RegExp(`^\\s*- (${roles})(?! ")`).test(line));
+}
+
 async function looksRight(visit: Visit, name: string): Promise<void> {
   const { page } = visit;
   for (const section of SECTIONS) {
     assert(await page.getByRole("heading", { name: section, level: 2, exact: true }).isVisible(), section);
   }
+  assertEquals(nameless(await page.locator("body").ariaSnapshot()), [], "parts without an accessible name");
   assertEquals(await visit.overflows(), false, `${name} can be scrolled sideways`);
   await page.evaluate("scrollTo(0, 0)");
   await visit.screenshot(name);
@@ -89,7 +89,7 @@ browserTest("the live page of a proxy", async ({ launcher, browser, test }) => {
   const proxy = await launcher.proxy(file, [...secret, "--metrics", "127.0.0.1:0"]);
   const client = await launcher.connect(proxy, { password: PASSWORD });
   await fill(client);
-  const url = pageOf(proxy);
+  const url = proxy.process.page!;
   const visit = await browser.visit(url, { password: PASSWORD });
   const { page } = visit;
 
@@ -102,7 +102,7 @@ browserTest("the live page of a proxy", async ({ launcher, browser, test }) => {
     await looksRight(visit, "page-wide");
   });
 
-  await test.step("shows keys and values as text, whatever they contain", async () => {
+  await test.step("shows keys and values of any bytes as text", async () => {
     assertStringIncludes(await openKey(page, "<script*", SCRIPT), IMAGE);
     assertStringIncludes(await openKey(page, "\\xff*", "\\xff\\x00A"), "\\x00\\x01\\xfe");
     assertStringIncludes(await openKey(page, "abc*", "abc\\u{202e}def"), "string");

@@ -14,6 +14,8 @@ import { Plots } from "./plots.js";
 
 /** The time without an event after which the values count as old, in ms. */
 const STALE_AFTER_MS = 3500;
+/** The time after which a refused connection is tried again, in ms. */
+const RETRY_MS = 3000;
 
 const problems = new Problems();
 const figures = new Figures();
@@ -38,7 +40,7 @@ function show({ overview, sample }) {
   servers.show(overview);
   if (overview.runId !== runId) {
     runId = overview.runId;
-    plots.load().catch((error) => setText(byId("plots-time"), `The history cannot be loaded: ${error.message}`));
+    plots.load();
   } else if (sample !== undefined) plots.add(sample);
   showLive();
 }
@@ -61,26 +63,33 @@ function showLive() {
   }
 }
 
-/** Follows the events. A browser connects again by itself, except after a refusal. */
+/** @type {EventSource | undefined} */
+let events;
+
+/**
+ * Follows the events while the page is visible: one in the background needs none, and the server need not make them. A
+ * browser connects again by itself, except after a refusal.
+ */
 function follow() {
-  const events = new EventSource("/events");
-  events.addEventListener("message", ({ data }) => show(JSON.parse(data)));
-  events.addEventListener("error", () => {
-    if (events.readyState !== EventSource.CLOSED) return;
-    events.close();
-    setTimeout(follow, 3000);
+  events?.close();
+  events = undefined;
+  if (document.hidden) return;
+  const source = new EventSource("/events");
+  events = source;
+  source.addEventListener("message", ({ data }) => show(JSON.parse(data)));
+  source.addEventListener("error", () => {
+    if (source === events && source.readyState === EventSource.CLOSED) setTimeout(follow, RETRY_MS);
   });
-  // A page in the background needs no events, and the server need not make them.
-  document.addEventListener("visibilitychange", () => {
-    if (!document.hidden) return;
-    events.close();
-    document.addEventListener("visibilitychange", follow, { once: true });
-  }, { once: true });
 }
 
+document.addEventListener("visibilitychange", () => {
+  // Values are not old because nobody looked.
+  lastMs = performance.now();
+  follow();
+});
 follow();
 setInterval(() => {
-  if (performance.now() - lastMs > STALE_AFTER_MS) showLive();
+  if (!document.hidden && performance.now() - lastMs > STALE_AFTER_MS) showLive();
 }, 1000);
 followKeys((name) => keys.visit(name));
 followSlowLog();

@@ -132,7 +132,7 @@ export class Figures {
     this.put(
       "Hit ratio",
       format.percent(reads > 0 ? rates.hits / reads : since),
-      reads > 0 ? "last 10 s" : "since the start",
+      reads > 0 ? "last 10 s" : since === undefined ? "no reads" : "since the start",
     );
     const used = usedBytes !== undefined && limitBytes !== undefined ? usedBytes / limitBytes : undefined;
     const ofLimit = limitBytes === undefined ? "" : `${format.percent(used)} of ${format.bytes(limitBytes)}`;

@@ -3,6 +3,7 @@
  * and the values at the cursor are text above each plot. A screen reader gets the extremes in place of the picture.
  */
 
+import { ask } from "./api.js";
 import { byId, make, setText } from "./dom.js";
 import * as format from "./format.js";
 
@@ -89,7 +90,7 @@ class PlotView {
     const { top, steps } = this.plot;
     this.picture = new UPlot(
       {
-        padding: [8, 8, 0, 0],
+        padding: [8, 18, 0, 0],
         width: this.canvas.clientWidth,
         height: this.canvas.clientHeight,
         legend: { show: false },
@@ -229,10 +230,12 @@ export class Plots {
 
   /** Loads the whole history. */
   async load() {
-    const response = await fetch("/api/history");
-    if (!response.ok) throw new Error(`the server has replied ${response.status}`);
-    this.history = await response.json();
-    this.show();
+    try {
+      this.history = await ask("/api/history");
+      this.show();
+    } catch (error) {
+      setText(byId("plots-time"), `The history cannot be loaded: ${/** @type {Error} */ (error).message}`);
+    }
   }
 
   /**
@@ -242,7 +245,10 @@ export class Plots {
    */
   add({ timeMs, values }) {
     const { times, series, stepMs } = this.history;
-    if (timeMs <= (times.at(-1) ?? 0)) return;
+    const last = times.at(-1);
+    if (last !== undefined && timeMs <= last) return;
+    // Steps are missing of the time in which the page was not visible.
+    if (last !== undefined && timeMs - last > 1.5 * stepMs) return void this.load();
     times.push(timeMs);
     for (const [name, value] of Object.entries(values)) (series[name] ??= times.slice(1).map(() => null)).push(value);
     const extra = times.findIndex((time) => time > timeMs - 3_600_000 - stepMs);
