@@ -50,6 +50,7 @@ export {
   Commands,
   connect,
   ConnectionCommands,
+  DiagnosisCommands,
   HashCommands,
   KeyCommands,
   ListCommands,
@@ -61,6 +62,7 @@ export {
 export type {
   Argument,
   BigKeyFacts,
+  ClientFilter,
   ClientKillOptions,
   ClientListOptions,
   ConnectOptions,
@@ -72,11 +74,15 @@ export type {
   InsertPlace,
   Key,
   KeyType,
+  LatencyEvent,
+  LatencyHistogram,
+  LatencyMoment,
   MoveEnds,
   Pairs,
   PositionOptions,
   ScanOptions,
   SetOptions,
+  SlowCommand,
   Value,
 } from "./client/client.ts";
 export { ConnectionError, InmemError, ProtocolError, ReplyError, UsageError } from "./errors.ts";

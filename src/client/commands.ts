@@ -21,6 +21,7 @@
 import { assert } from "../errors.ts";
 import { ChannelCommands } from "./channel_commands.ts";
 import { ConnectionCommands } from "./connection_commands.ts";
+import { DiagnosisCommands } from "./diagnosis_commands.ts";
 import { HashCommands } from "./hash_commands.ts";
 import { KeyCommands } from "./key_commands.ts";
 import { ListCommands } from "./list_commands.ts";
@@ -39,7 +40,8 @@ export interface Commands<Data>
     KeyCommands<Data>,
     ChannelCommands<Data>,
     ConnectionCommands<Data>,
-    ServerCommands<Data> {}
+    ServerCommands<Data>,
+    DiagnosisCommands<Data> {}
 
 /**
  * Every command of inmem as a method. `Data` is the type of bytes in replies.
@@ -62,6 +64,7 @@ for (
     ChannelCommands,
     ConnectionCommands,
     ServerCommands,
+    DiagnosisCommands,
   ]
 ) {
   const { constructor: _, ...methods } = Object.getOwnPropertyDescriptors(group.prototype);

@@ -8,28 +8,52 @@ import type { Argument } from "../wire/request_writer.ts";
 import { toFlag, toInteger, toNothing, toWord } from "./convert.ts";
 import { Sender } from "./sender.ts";
 
-/** The connections that {@linkcode Commands.client} lists. At most one of the options may be given. */
-export interface ClientListOptions {
-  /** The numbers of the connections. */
-  ids?: readonly number[];
-  /** Whether the connections have subscriptions (`pubsub`) or not (`normal`). */
-  type?: "normal" | "pubsub";
-}
-
-/** The connections that {@linkcode Commands.client} ends. */
-export interface ClientKillOptions {
+/** The properties by which {@linkcode Commands.client} chooses connections. They must have all of them. */
+export interface ClientFilter {
   /** The number of the connection. */
   id?: number;
+  /** The numbers of the connections. */
+  ids?: readonly number[];
   /** The `host:port` from which the connection comes. */
   address?: string;
   /** The `host:port` of the server on which the connections arrived. */
   localAddress?: string;
+  /** The host from which the connections come. */
+  ip?: string;
+  /** The name that the connections were given. */
+  name?: string;
+  /** The name of the client's library. */
+  libraryName?: string;
   /** Whether the connections have subscriptions (`pubsub`) or not (`normal`). */
   type?: "normal" | "pubsub";
+  /** The letters of the state that the connections must have, as the list shows them. */
+  flags?: string;
+  /** The least age of the connections, in seconds. */
+  minAgeS?: number;
+  /** The least time since the last request, in seconds. */
+  minIdleS?: number;
 }
 
+/** The connections that {@linkcode Commands.client} lists. */
+export type ClientListOptions = ClientFilter;
+
+/** The connections that {@linkcode Commands.client} ends. */
+export type ClientKillOptions = ClientFilter;
+
 /** The options' names in the protocol. */
-const OPTION_WORDS = { ids: "ID", id: "ID", address: "ADDR", localAddress: "LADDR", type: "TYPE" } as const;
+const OPTION_WORDS: Readonly<Record<keyof ClientFilter, string>> = {
+  id: "ID",
+  ids: "ID",
+  address: "ADDR",
+  localAddress: "LADDR",
+  ip: "IP",
+  name: "NAME",
+  libraryName: "LIB-NAME",
+  type: "TYPE",
+  flags: "FLAGS",
+  minAgeS: "MAXAGE",
+  minIdleS: "IDLE",
+};
 
 /** The commands on the connection. */
 export abstract class ConnectionCommands<Data> extends Sender<Data> {
@@ -57,6 +81,13 @@ export abstract class ConnectionCommands<Data> extends Sender<Data> {
   client(what: "kill", options: ClientKillOptions): Promise<number>;
   /** Ends the wait of a connection, with a timeout or an error. Returns whether it was waiting. */
   client(what: "unblock", id: number, reason?: "timeout" | "error"): Promise<boolean>;
+  /**
+   * Holds back the requests of all clients for some ms, or only those that write. Another call may lengthen that, but
+   * not shorten it.
+   */
+  client(what: "pause", durationMs: number, kind?: "write" | "all"): Promise<void>;
+  /** Ends the pause. */
+  client(what: "unpause"): Promise<void>;
   async client(
     what: string,
     first?: string | number | ClientListOptions | ClientKillOptions,
@@ -72,6 +103,8 @@ export abstract class ConnectionCommands<Data> extends Sender<Data> {
       case "unblock":
         return toFlag(value);
       case "setname":
+      case "pause":
+      case "unpause":
         return toNothing(value);
       case "getname":
         return value === null ? null : toWord(value);
@@ -86,7 +119,7 @@ export abstract class ConnectionCommands<Data> extends Sender<Data> {
 /** Returns `{ id: 7 }` as `ID 7`. */
 function optionWords(options: ClientListOptions | ClientKillOptions): Argument[] {
   return Object.entries(options).flatMap(([name, value]) => {
-    return value === undefined ? [] : [OPTION_WORDS[name as keyof typeof OPTION_WORDS], value].flat();
+    return value === undefined ? [] : [OPTION_WORDS[name as keyof ClientFilter], value].flat();
   });
 }
 

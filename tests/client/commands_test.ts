@@ -28,6 +28,8 @@ const WITHOUT_METHOD: Readonly<Record<string, string>> = {
   debug: "it is for tests",
   flushslots: "it is for proxies: slots are none of a client's business",
   bgrewriteaof: "bgsave() does the same",
+  monitor: "as subscribe",
+  module: "there are no modules",
 };
 
 Deno.test("Client has a typed method for each command that makes sense on a shared connection", () => {
