@@ -132,6 +132,8 @@ export class AppendLog {
    * again.
    */
   onRefusal: ((refusal: string | undefined) => void) | undefined;
+  /** The function that gets the duration of each write and each sync in ms; `undefined` while no one measures them. */
+  onDuration: ((kind: "write" | "sync", durationMs: number) => void) | undefined;
   readonly policy: FsyncPolicy;
   /** The bytes of all segments that were created since the log was opened. */
   sizeBytes = 0;
@@ -603,6 +605,8 @@ export class AppendLog {
 
   /** Writes a batch from byte `from` on. Returns the position reached. */
   #writeSome(segment: Segment, bytes: Uint8Array, from: number): number {
+    const { onDuration } = this;
+    const startedMs = onDuration === undefined ? 0 : this.#monotonicNow();
     try {
       while (from < bytes.length) {
         const count = segment.write(from === 0 ? bytes : bytes.subarray(from));
@@ -613,6 +617,7 @@ export class AppendLog {
       this.#isSegmentFull = isTooLarge(error);
       this.#refuse(cannotWrite(error));
     }
+    onDuration?.("write", this.#monotonicNow() - startedMs);
     return from;
   }
 
@@ -683,7 +688,9 @@ export class AppendLog {
 
   /** Syncs a segment, its name and the folder. */
   async #finish(segment: Segment): Promise<void> {
+    const startedMs = this.#monotonicNow();
     if (this.#holds(segment)) await segment.file.syncData();
+    this.onDuration?.("sync", this.#monotonicNow() - startedMs);
     if (this.#holds(segment)) await this.#rename(segment);
     if (!this.#isFolderStale) return;
     this.#isFolderStale = false;

@@ -379,6 +379,7 @@ export class Proxy extends ServingRole<Session> implements SessionHost, Observed
     // Time in which this process was held up or stopped does not count against servers.
     const nowMs = performance.now();
     this.#clock.nowMs += Math.min(nowMs - this.#sweptMs, 2 * this.#sweepIntervalMs);
+    this.noteLateness(this.#sweptMs + this.#sweepIntervalMs);
     this.#sweptMs = nowMs;
     this.#cluster.sweep();
     this.#remap?.sweep();

@@ -279,6 +279,15 @@ export abstract class ServingRole<S extends ClientSession> {
     this.#adminCommands.reportOthers();
   }
 
+  /**
+   * Records that a timer of the role was late, because something held up the process.
+   *
+   * @param dueMs when the timer was due, by `performance.now()`
+   */
+  protected noteLateness(dueMs: number): void {
+    this.instruments.latency.note("event-loop", performance.now() - dueMs, Date.now());
+  }
+
   /** Whether {@linkcode stop} was called. */
   protected get isStopping(): boolean {
     return this.#stopped !== undefined;

@@ -154,7 +154,7 @@ export class Server extends ServingRole<Session> implements SessionHost, Observe
     serveInTurns(this.shared.waiters, this);
     this.#hugePages = HugePages.for(store.memory);
     if (this.#hugePages !== undefined) store.onGrowth = (frontier) => this.#hugePages?.reach(frontier);
-    this.#reclaimTimer = setTimeout(() => this.#reclaim(), EXPIRY_INTERVAL_MS);
+    this.#reclaimTimer = this.#reclaimLater(EXPIRY_INTERVAL_MS);
     if (this.log !== undefined) {
       this.log.onRefusal = (refusal) => this.#tellRefusal(refusal);
       if (this.log.refusal !== undefined) this.#tellRefusal(this.log.refusal);
@@ -268,15 +268,37 @@ export class Server extends ServingRole<Session> implements SessionHost, Observe
     // While clients are paused, only a key that a command finds expired is removed.
     const { refusal, pause } = this.shared;
     const expires = refusal === undefined && this.store.held === undefined && !pause.isOn;
-    const isMore = (expires && runFor(EXPIRY_SLICE_MS, () => this.store.expireDue(RECLAIM_STEPS_COUNT))) ||
-      runFor(FREEING_SLICE_MS, () => this.store.freeRemoved(RECLAIM_STEPS_COUNT));
+    const startedMs = performance.now();
+    const expiresMore = expires && runFor(EXPIRY_SLICE_MS, () => this.store.expireDue(RECLAIM_STEPS_COUNT));
+    this.#noteExpiry(performance.now() - startedMs);
+    const isMore = expiresMore || runFor(FREEING_SLICE_MS, () => this.store.freeRemoved(RECLAIM_STEPS_COUNT));
     // Looking up an expired key removes it.
     if (!pause.isOn) this.shared.keys.sweep(this.store.nowMs);
     this.log?.flush();
     this.tick();
     this.store.notePeak();
-    this.#reclaimTimer = setTimeout(() => this.#reclaim(), isMore ? 0 : this.#reclaimDelayMs());
+    this.#reclaimTimer = this.#reclaimLater(isMore ? 0 : this.#reclaimDelayMs());
   }
+
+  #reclaimLater(delayMs: number): number {
+    const dueMs = performance.now() + delayMs;
+    return setTimeout(() => {
+      this.noteLateness(dueMs);
+      this.#reclaim();
+    }, delayMs);
+  }
+
+  /** Records how long the removal of expired keys took. Has the log measured while such durations are recorded. */
+  #noteExpiry(durationMs: number): void {
+    const { latency } = this.instruments;
+    latency.note("expire-cycle", durationMs, Date.now());
+    if (this.log !== undefined) this.log.onDuration = latency.thresholdMs > 0 ? this.#noteLog : undefined;
+  }
+
+  readonly #noteLog = (kind: "write" | "sync", durationMs: number): void => {
+    const sync = this.log?.policy === "always" ? "aof-fsync-always" : "aof-fsync";
+    this.instruments.latency.note(kind === "write" ? "aof-write" : sync, durationMs, Date.now());
+  };
 
   /**
    * Returns the time to the next {@linkcode #reclaim} when this one has left nothing. An idle server wakes up less

@@ -4,8 +4,8 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { ABORT_DELAY_MS, MESSAGES_MAX_BYTES } from "../../src/limits.ts";
 import { testEachRole } from "../support/each_role.ts";
 import { pause } from "../support/pause.ts";
-import { ask, readReplies } from "../support/proxy_rig.ts";
-import type { RespClient } from "../support/resp_client.ts";
+import { ask, readReplies, withServers } from "../support/proxy_rig.ts";
+import { RespClient } from "../support/resp_client.ts";
 import type { Frame } from "../support/resp_frames.ts";
 import { until } from "../support/until.ts";
 
@@ -260,4 +260,44 @@ testEachRole("role and module list reply as a master without modules", async ({ 
   assertEquals(await say(client, "module list"), "*0\r\n");
   assertEquals(await other.call("module", "list"), []);
   assertMatch(await say(client, "module load /tmp/x.so"), /^-ERR MODULE command not allowed/);
+});
+
+/** Returns the names of the events that were recorded. */
+async function eventsOf(client: RespClient): Promise<string[]> {
+  return (await client.call("latency", "latest")).items!.map(({ items }) => items![0]!.body!);
+}
+
+testEachRole("latency records slow commands by their kind, and a process that was held up", async ({ resp, name }) => {
+  using client = await resp();
+  await say(client, "config set latency-monitor-threshold 5");
+  // Both roles run in this process, so this holds up the proxy, too.
+  await until(async () => {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 40);
+    await pause(1);
+    return (await eventsOf(client)).includes("event-loop");
+  }, "the loop was late");
+  if (name === "proxy") return;
+  await say(client, "debug sleep 0.02");
+  assert((await eventsOf(client)).includes("command"));
+  await say(client, "config set latency-monitor-threshold 0");
+  await say(client, "latency reset");
+  await say(client, "debug sleep 0.02");
+  assertEquals(await eventsOf(client), []);
+}, { enablesDebug: true });
+
+Deno.test("latency records writes and syncs of a log on a slow disk", async () => {
+  const dataPath = await Deno.makeTempDir({ prefix: "inmem-latency-" });
+  // Every duration is long if the threshold is below 1 ms.
+  for (const [fsync, sync] of [["always", "aof-fsync-always"], ["everysec", "aof-fsync"]] as const) {
+    await withServers(1, async ([server]) => {
+      using client = await RespClient.connect(server!.address.port);
+      server!.instruments.latency.thresholdMs = 1e-6;
+      await until(async () => {
+        await say(client, "set k v");
+        const events = await eventsOf(client);
+        return events.includes("aof-write") && events.includes(sync) && events.includes("expire-cycle");
+      }, `${sync} is recorded`);
+    }, { dataPath: `${dataPath}/${fsync}`, fsync });
+  }
+  await Deno.remove(dataPath, { recursive: true });
 });
