@@ -1021,7 +1021,7 @@ export const EXPIRY_CRITICAL_DAYS = 7;
 /** Commands are slow when one of a hundred takes this long. */
 export const SLOW_PROBLEM_MS = 50;
 /** The fewest commands a second of which some can be slow. Of fewer, a single one would count. */
-export const SLOW_PROBLEM_PER_SECOND = 20;
+export const SLOW_PROBLEM_PER_SECOND = 100;
 
 // Diagnosis.
 
