@@ -47,15 +47,22 @@ export function testWhere(
 /** Whether file systems can be mounted on this machine. */
 export const MOUNTS = await canMount();
 
-/** Fills a disk with one file, which can be removed again. If the file exists, appends to it. Returns its path. */
-export async function fillDisk(disk: string): Promise<string> {
-  const path = join(disk, "ballast");
-  const file = await Deno.open(path, { create: true, append: true });
-  const block = new Uint8Array(4096).fill(1);
+/** Writes a block again and again until there is no space left. */
+async function writeAll(file: Deno.FsFile, block: Uint8Array): Promise<void> {
   try {
     for (;;) await file.write(block);
   } catch (error) {
     assertMatch(String(error), /No space left/);
+  }
+}
+
+/** Fills a disk with one file, which can be removed again. If the file exists, appends to it. Returns its path. */
+export async function fillDisk(disk: string): Promise<string> {
+  const path = join(disk, "ballast");
+  const file = await Deno.open(path, { create: true, append: true });
+  try {
+    // The last bytes are filled in small steps.
+    for (const size of [1024 * 1024, 4096]) await writeAll(file, new Uint8Array(size).fill(1));
   } finally {
     file.close();
   }
