@@ -77,6 +77,11 @@ export class SlowLog {
     return this.#entries.length;
   }
 
+  /** The number of commands that were added since the start. */
+  get total(): number {
+    return this.#nextId;
+  }
+
   /**
    * Adds a command, if it is slow.
    *

@@ -65,6 +65,13 @@ const REQUEST_METRICS: readonly Metric<RoleFacts>[] = [
   },
   {
     section: "stats",
+    name: "slow_commands_total",
+    type: "counter",
+    help: "The number of commands that the slow log has recorded.",
+    read: ({ instruments }) => instruments.slowLog.total,
+  },
+  {
+    section: "stats",
     field: "total_net_input_bytes",
     name: "network_input_bytes_total",
     type: "counter",

@@ -65,6 +65,7 @@ Deno.test("SlowLog keeps the newest slow commands, within its bounds", () => {
   assertEquals(log.newest(1)[0]!.id, 200);
   log.clear();
   assertEquals([log.count, log.newest(5)], [0, []]);
+  assertEquals(log.total, 201, "what was recorded stays counted");
 });
 
 Deno.test("SlowLog keeps copies, and no more than its memory", () => {
