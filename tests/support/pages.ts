@@ -14,6 +14,8 @@
  * @module
  */
 
+import { ROWS } from "../../cluster/dashboard.ts";
+import { grafanaJson } from "../../cluster/grafana_json.ts";
 import { ROOT } from "../../cluster/role_process.ts";
 import { COMMANDS } from "../../src/catalog/specification.ts";
 import { EFFECTS, recordForm } from "../../src/effects.ts";
@@ -43,6 +45,14 @@ const PARTS: Readonly<Record<string, () => string>> = {
   metrics: metricsPart,
 };
 
+/** What generates a whole file, by the file's path. */
+const FILES: Readonly<Record<string, () => string>> = {
+  "cluster/grafana.json": () => grafanaJson(ROWS),
+};
+
+/** The paths of the files that are generated as a whole. */
+export const GENERATED_FILES: readonly string[] = Object.keys(FILES);
+
 const MARKED = /(<!-- begin (\w+):[^>]*-->\n)[\s\S]*?(<!-- end \2 -->\n)/g;
 
 /** The groups of commands, in the order of the catalog. */
@@ -55,7 +65,12 @@ export async function renderPage(page: string): Promise<string> {
     if (part === undefined) throw new Error(`Cannot generate "${name}": expected ${Object.keys(PARTS).join(" or ")}`);
     return `${begin}\n${part()}\n${end}`;
   });
-  return await format(text);
+  return await format(text, "page.md");
+}
+
+/** Returns the text of a file that is generated as a whole. */
+export function renderFile(path: string): Promise<string> {
+  return format(FILES[path]!(), path);
 }
 
 /** Returns whether a page has a generated part. */
@@ -68,9 +83,10 @@ export function listPages(): string[] {
   return listFiles(ROOT).filter((path) => path.endsWith(".md"));
 }
 
-async function format(text: string): Promise<string> {
+/** Returns a text as `deno fmt` formats a file with this path. */
+async function format(text: string, path: string): Promise<string> {
   const formatter = new Deno.Command(Deno.execPath(), {
-    args: ["fmt", "--ext=md", "-"],
+    args: ["fmt", `--ext=${path.replace(/.*\./, "")}`, "-"],
     cwd: ROOT,
     stdin: "piped",
     stdout: "piped",
@@ -80,7 +96,7 @@ async function format(text: string): Promise<string> {
   await writer.write(new TextEncoder().encode(text));
   await writer.close();
   const { success, stdout, stderr } = await formatter.output();
-  if (!success) throw new Error(`Cannot format a page: ${new TextDecoder().decode(stderr)}`);
+  if (!success) throw new Error(`Cannot format ${path}: ${new TextDecoder().decode(stderr)}`);
   return new TextDecoder().decode(stdout);
 }
 
@@ -166,6 +182,12 @@ if (import.meta.main) {
     const rendered = await renderPage(page);
     if (rendered === page) continue;
     await Deno.writeTextFile(ROOT + path, rendered);
+    console.log(`Wrote ${path}`);
+  }
+  for (const path of GENERATED_FILES) {
+    const text = await renderFile(path);
+    if (text === await Deno.readTextFile(ROOT + path).catch(() => "")) continue;
+    await Deno.writeTextFile(ROOT + path, text);
     console.log(`Wrote ${path}`);
   }
 }
