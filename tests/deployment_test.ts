@@ -226,6 +226,7 @@ Deno.test(
         "/etc/inmem": folder,
         "/run/secrets/inmem_password": join(folder, "password"),
         "0.0.0.0:9443": "127.0.0.1:0",
+        "0.0.0.0:9543": "127.0.0.1:0",
       };
       const wordsOf = (name: string) => services[name]?.command.split(" ") ?? [];
       await run(localize(wordsOf("certs"), places));
@@ -252,6 +253,12 @@ Deno.test(
       const client = await checkHealth("proxy", await proxy.address());
       await run([...client, "set", "greeting", "hello"]);
       assertEquals((await run([...client, "get", "greeting"])).trim(), "hello");
+      using trusting = Deno.createHttpClient({ caCerts: [await Deno.readTextFile(join(folder, "certs", "ca.pem"))] });
+      for (const role of started) {
+        const response = await fetch(`${role.page}metrics`, { client: trusting });
+        await response.body?.cancel();
+        assertEquals(response.status, 401, `${role.name} shows its metrics without a password`);
+      }
     });
   },
 );
