@@ -132,6 +132,8 @@ export interface Overview {
   readonly limitBytes?: number;
   readonly evictedKeys?: number;
   readonly expiredKeys?: number;
+  /** The number of requests that the slow log has recorded, since the start. */
+  readonly slowRequests?: number;
   readonly inputBytes: number;
   readonly outputBytes: number;
   /** The number of slots whose owner is not the server that the list assigns. */

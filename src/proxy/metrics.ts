@@ -129,6 +129,11 @@ const SERVER_SAMPLES: readonly Labelled<ProxyFacts>[] = [
   gauge("snapshot_failed", "1 if its last snapshot failed, otherwise 0.", isSet("lastSaveFailed")),
   counter("keyspace_hits", "The number of keys that reading commands have found.", ({ hits }) => hits),
   counter("keyspace_misses", "The number of keys that they have not found.", ({ misses }) => misses),
+  counter(
+    "slow_requests",
+    "The number of requests that its slow log has recorded.",
+    ({ slowRequests }) => slowRequests,
+  ),
   counter("keys_evicted", "The number of keys removed because memory was full.", ({ evictedKeys }) => evictedKeys),
   counter("keys_expired", "The number of keys removed because of their age.", ({ expiredKeys }) => expiredKeys),
   {

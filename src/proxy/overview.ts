@@ -80,6 +80,7 @@ function reportedBy({ report, ageMs }: ServerReport): Partial<ServerOverview> {
     writesRefused: text("log_last_error"),
     lastSaveFailed: text("last_save_error"),
     certificateExpiresInDays: number("tls_certificate_expires_in_days"),
+    slowRequests: number("slow_commands"),
     ...standoutsIn(report),
     ageMs,
   };

@@ -65,6 +65,7 @@ const REQUEST_METRICS: readonly Metric<RoleFacts>[] = [
   },
   {
     section: "stats",
+    field: "slow_commands",
     name: "slow_commands_total",
     type: "counter",
     help: "The number of commands that the slow log has recorded.",

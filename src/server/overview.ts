@@ -26,6 +26,7 @@ export function serverOverview(role: RoleOverview, { data: facts, persistence, s
     p99Ms: role.p99Ms,
     inputBytes: role.inputBytes,
     outputBytes: role.outputBytes,
+    slowRequests: role.slowRequests,
     clients: role.clients,
     maxClients: role.maxClients,
     ...persistence.refusal !== "" && { writesRefused: persistence.refusal },
