@@ -130,8 +130,8 @@ const SERVER_SAMPLES: readonly Labelled<ProxyFacts>[] = [
   counter("keyspace_hits", "The number of keys that reading commands have found.", ({ hits }) => hits),
   counter("keyspace_misses", "The number of keys that they have not found.", ({ misses }) => misses),
   counter(
-    "slow_requests",
-    "The number of requests that its slow log has recorded.",
+    "slow_commands",
+    "The number of commands that its slow log has recorded.",
     ({ slowRequests }) => slowRequests,
   ),
   counter("keys_evicted", "The number of keys removed because memory was full.", ({ evictedKeys }) => evictedKeys),

@@ -28,7 +28,7 @@ export function roleOverview(facts: RoleFacts): RoleOverview {
     opsPerSecond: instruments.commandsRate.perSecond,
     p50Ms: instruments.quantileMs(0.5),
     p99Ms: instruments.quantileMs(0.99),
-    slowRequests: instruments.slowLog.notedCount,
+    slowRequests: instruments.slowLog.total,
     inputBytes: instruments.traffic.inputBytes,
     outputBytes: instruments.traffic.outputBytes,
     ...certificateExpiresMs !== undefined && { certificateExpiresInDays: daysUntil(certificateExpiresMs) },
