@@ -113,6 +113,14 @@ Deno.test(`info of a server has the sections and fields of redis-server${lacks}`
   });
 });
 
+Deno.test(`info of a proxy has the sections and fields of redis-server${lacks}`, options, async () => {
+  await using redis = await RedisServer.start("--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru");
+  await clustered(2, async ({ proxy }) => {
+    const ours = await infoAfterRequests(proxy.address.port, "everything");
+    compare(ours, await infoAfterRequests(redis.port, "everything"));
+  })();
+});
+
 Deno.test(`info has the sections by default that redis-server has${lacks}`, options, async () => {
   await using redis = await RedisServer.start();
   await withServers(1, async ([server]) => {
