@@ -14,8 +14,9 @@ const PORT = ["--metrics", "127.0.0.1:0"];
 
 /** Waits until a program's port listens, and returns its address. */
 async function portOf(process: RoleProcess): Promise<{ hostname: string; port: number }> {
-  const find = () => process.lines.map((line) => /--metrics listens on (\S+)/.exec(line)?.[1]).find((each) => each);
-  await until(() => find() !== undefined, () => `--metrics listens${process.lastLines()}`);
+  const find = () =>
+    process.lines.map((line) => /live page and metrics on https?:\/\/([^/]+)\//.exec(line)?.[1]).find((each) => each);
+  await until(() => find() !== undefined, () => `the port listens${process.lastLines()}`);
   return parseAddress(find()!);
 }
 
