@@ -39,15 +39,15 @@ const PLOTS = [
   { title: "Hit ratio", series: [["hitRatio", "hits"]], write: format.percent, top: 1 },
   { title: "Memory for data", series: [["usedBytes", "used"]], write: format.bytes, steps: POWERS_OF_TWO },
   {
-    title: "Network a second",
+    title: "Network",
     series: [["inputBytesPerSecond", "in"], ["outputBytesPerSecond", "out"]],
-    write: format.bytes,
+    write: (value) => `${format.bytes(value)}/s`,
     steps: POWERS_OF_TWO,
   },
   { title: "Clients", series: [["clients", "clients"]], write: format.count, steps: WHOLE_STEPS },
   { title: "Keys", series: [["keys", "keys"]], write: format.count, steps: WHOLE_STEPS },
   {
-    title: "Keys removed a second",
+    title: "Removed keys/s",
     series: [["evictedPerSecond", "evicted"], ["expiredPerSecond", "expired"]],
     write: format.rate,
   },
