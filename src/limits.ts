@@ -1069,5 +1069,6 @@ export const PAGE_ITEMS_BYTES = 4 * 1024 * 1024;
 /** A search for keys ends its part of the results after this many keys, or after this time. */
 export const PAGE_KEYS_COUNT = 100;
 export const PAGE_SEARCH_MS = 500;
-/** The keys that one `scan` of a search visits. */
-export const PAGE_SCAN_COUNT = 500;
+/** The keys that one `scan` of a search visits: more and more of them while none matches. */
+export const PAGE_SCAN_MIN_COUNT = 100;
+export const PAGE_SCAN_MAX_COUNT = 3_200;

@@ -12,7 +12,7 @@ import type { PageCommands } from "./page_commands.ts";
 const TTL_MAX_S = 1e11;
 
 /** A change, as the page sends it. */
-type Change = Readonly<Record<string, unknown>>;
+export type Change = Readonly<Record<string, unknown>>;
 
 /** Deletes a key. */
 export async function deleteKey(commands: PageCommands, change: Change): Promise<void> {
@@ -41,7 +41,12 @@ async function changed(reply: Promise<unknown>): Promise<void> {
   if (value === null || value === 0) throw new ReplyError("ERR", "there is no such key any more");
 }
 
-function bytesOf(change: Change, member: string): Uint8Array {
+/**
+ * Returns a member of a change, which is bytes in base64.
+ *
+ * @throws {ReplyError} when it is not
+ */
+export function bytesOf(change: Change, member: string): Uint8Array {
   const text = change[member];
   if (typeof text !== "string") throw new ReplyError("ERR", `expected "${member}" in base64`);
   return parseBase64(text, member);

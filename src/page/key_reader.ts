@@ -11,7 +11,8 @@ import {
   PAGE_ITEMS_BYTES,
   PAGE_ITEMS_COUNT,
   PAGE_KEYS_COUNT,
-  PAGE_SCAN_COUNT,
+  PAGE_SCAN_MAX_COUNT,
+  PAGE_SCAN_MIN_COUNT,
   PAGE_SEARCH_MS,
   PAGE_STRING_MAX_BYTES,
 } from "../limits.ts";
@@ -41,11 +42,16 @@ export async function findKeys(commands: PageCommands, { cursor, match, type }: 
   const keys: string[] = [];
   const startedMs = performance.now();
   const ofType = type === "" ? [] : ["type", type];
+  let count = PAGE_SCAN_MIN_COUNT;
   do {
-    const reply = await commands.run("scan", cursor, "match", match, "count", PAGE_SCAN_COUNT, ...ofType);
-    const [next = null, found = null] = toItems(reply);
+    const [next = null, found = null] = toItems(
+      await commands.run("scan", cursor, "match", match, "count", count, ...ofType),
+    );
     cursor = wordOf(next);
-    for (const name of toItems(found)) keys.push(toBytes(name).toBase64());
+    const names = toItems(found);
+    for (const name of names) keys.push(toBytes(name).toBase64());
+    // Names may be long, so a scan that finds many is short.
+    count = names.length > 0 ? PAGE_SCAN_MIN_COUNT : Math.min(PAGE_SCAN_MAX_COUNT, count * 2);
   } while (cursor !== "0" && keys.length < PAGE_KEYS_COUNT && performance.now() - startedMs < PAGE_SEARCH_MS);
   return { cursor, keys };
 }

@@ -20,7 +20,7 @@ import { History } from "../metrics/history.ts";
 import type { Observed } from "../metrics/overview.ts";
 import { ASSETS } from "./assets.ts";
 import type { PageEvent } from "./data.ts";
-import { deleteKey, expireKey, parseBase64, setString } from "./key_editor.ts";
+import { bytesOf, type Change, deleteKey, expireKey, parseBase64, setString } from "./key_editor.ts";
 import { findKeys, readKey } from "./key_reader.ts";
 import { bigKeys, clients, hotKeys, slowLog } from "./lists.ts";
 import { type CommandRole, PageCommands } from "./page_commands.ts";
@@ -108,9 +108,13 @@ export class LivePage {
       data("/api/key", (query) => {
         return readKey(commands, parseBase64(query.get("name") ?? "", "name"), query.get("cursor") ?? "0");
       }),
-      change("/api/delete", (body) => deleteKey(commands, body)),
-      change("/api/expire", (body) => expireKey(commands, body)),
-      change("/api/set", (body) => setString(commands, body)),
+      // The name of a key may be longer than a URL.
+      post("/api/key", (body) => {
+        return readKey(commands, bytesOf(body, "name"), typeof body.cursor === "string" ? body.cursor : "0");
+      }),
+      post("/api/delete", (body) => deleteKey(commands, body)),
+      post("/api/expire", (body) => expireKey(commands, body)),
+      post("/api/set", (body) => setString(commands, body)),
     ];
   }
 }
@@ -120,23 +124,15 @@ function data(path: string, read: (query: URLSearchParams) => unknown): Route {
   return { method: "GET", path, serve: (_role, { query }) => json(async () => await read(new URLSearchParams(query))) };
 }
 
-/** Returns a route that changes something. */
-function change(path: string, make: (body: Readonly<Record<string, unknown>>) => Promise<void>): Route {
-  return {
-    method: "POST",
-    path,
-    serve: (_role, request) =>
-      json(async () => {
-        await make(objectOf(request));
-        return {};
-      }),
-  };
+/** Returns a route whose request has a body, such as one that changes something. */
+function post(path: string, make: (body: Change) => Promise<unknown>): Route {
+  return { method: "POST", path, serve: (_role, request) => json(async () => await make(objectOf(request)) ?? {}) };
 }
 
-function objectOf({ body }: HttpRequest): Readonly<Record<string, unknown>> {
+function objectOf({ body }: HttpRequest): Change {
   try {
     const value: unknown = JSON.parse(decodeText(body, 0, body.length));
-    if (typeof value === "object" && value !== null) return value as Record<string, unknown>;
+    if (typeof value === "object" && value !== null) return value as Change;
   } catch {
     // It is refused like any other value.
   }

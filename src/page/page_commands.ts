@@ -16,8 +16,8 @@ import { ReplyError } from "../errors.ts";
 import { PAGE_COMMAND_TIMEOUT_MS } from "../limits.ts";
 import type { Socket } from "../net/socket.ts";
 
-/** The name of the page's connection in `client list`. */
-const CLIENT_NAME = "page";
+/** The connection has a name in `client list`, and a key that somebody looks at does not count as used. */
+const FIRST_REQUESTS = [["setname", "page"], ["no-touch", "on"]] as const;
 
 /** The part of a role that runs commands. */
 export interface CommandRole {
@@ -37,8 +37,10 @@ export class PageCommands {
     this.#client = new Client({
       address: "the page's role",
       open: () => {
-        // The first request on the new connection. Nothing waits for its reply.
-        queueMicrotask(() => this.#client.send(["client", "setname", CLIENT_NAME]).catch(() => {}));
+        // The first requests on the new connection. Nothing waits for their replies.
+        queueMicrotask(() => {
+          for (const words of FIRST_REQUESTS) this.#client.send(["client", ...words]).catch(() => {});
+        });
         return Promise.resolve(role.openInternal());
       },
       passwords: [],

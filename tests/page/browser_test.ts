@@ -84,7 +84,10 @@ browserTest("the live page of a proxy", async ({ launcher, browser, test }) => {
   const passwordFile = launcher.path("password");
   await Deno.writeTextFile(passwordFile, PASSWORD, { mode: 0o600 });
   const secret = ["--password-file", passwordFile];
-  const servers = await Promise.all([launcher.server(secret), launcher.server(secret)]);
+  const servers = await Promise.all([
+    launcher.server([...secret, "--metrics", "127.0.0.1:0", "--metrics-edit"]),
+    launcher.server(secret),
+  ]);
   const file = await launcher.serversFile(servers.map(({ address }) => address));
   const proxy = await launcher.proxy(file, [...secret, "--metrics", "127.0.0.1:0"]);
   const client = await launcher.connect(proxy, { password: PASSWORD });
@@ -132,6 +135,26 @@ browserTest("the live page of a proxy", async ({ launcher, browser, test }) => {
     await tabTo(page, /^queue$/);
     await page.keyboard.press("Enter");
     await page.getByRole("cell", { name: "job 0", exact: true }).waitFor();
+  });
+
+  await test.step("changes keys where that is allowed, after a second press", async () => {
+    const editor = await browser.visit(servers[0]!.process.page!, { password: PASSWORD });
+    const own = await launcher.connect(servers[0]!, { password: PASSWORD });
+    await own.set("note", "old");
+    await openKey(editor.page, "note", "note");
+    await editor.page.getByLabel("New value").fill("new 🦕");
+    await editor.page.getByRole("button", { name: "Store the value" }).click();
+    await editor.page.locator("pre", { hasText: "new 🦕" }).waitFor();
+    assertEquals(await own.getText("note"), "new 🦕");
+    await editor.page.getByLabel("Seconds to live").fill("500");
+    await editor.page.getByRole("button", { name: "Set", exact: true }).click();
+    await editor.page.getByText("in 8 min").waitFor();
+    await editor.page.getByRole("button", { name: "Delete the key" }).click();
+    assertEquals(await own.exists("note"), 1);
+    await editor.page.getByRole("button", { name: "Delete the key: press again" }).click();
+    await editor.page.getByText("There is no such key").waitFor();
+    assertEquals(await own.exists("note"), 0);
+    await editor.context.close();
   });
 
   await test.step("fits a narrow and dark screen", async () => {

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { formatAddress } from "../../src/address.ts";
 import { Client } from "../../src/client/client.ts";
 import type { HttpRequest, HttpResponse } from "../../src/http/message.ts";
-import { PAGE_ITEM_MAX_BYTES, PAGE_STRING_MAX_BYTES } from "../../src/limits.ts";
+import { KEY_SIZE_MAX_BYTES, PAGE_ITEM_MAX_BYTES, PAGE_STRING_MAX_BYTES } from "../../src/limits.ts";
 import { ASSETS } from "../../src/page/assets.ts";
 import { LivePage } from "../../src/page/live_page.ts";
 import { RouteTable } from "../../src/page/routes.ts";
@@ -122,7 +122,7 @@ Deno.test("/api/keys finds keys by pattern and type, until the cursor is 0, and 
 });
 
 Deno.test("/api/key shows values of every type in parts of bounded size", async () => {
-  await onPages(async ({ client, get }) => {
+  await onPages(async ({ client, get, post }) => {
     const long = "x".repeat(PAGE_ITEM_MAX_BYTES + 1);
     const elements = Array.from({ length: 250 }, (_, i) => i === 3 ? long : `element ${i}`);
     await client.set("string", "<script>alert(1)</script>", { ttlMs: 100_000 });
@@ -165,6 +165,11 @@ Deno.test("/api/key shows values of every type in parts of bounded size", async 
     assertEquals(new Set((await read("set")).items.map(({ value }) => decode(value))), new Set(shown));
     assertEquals((await read("numbers")).items.map(({ value }) => decode(value)).sort(), ["1", "2"]);
     assertEquals((await read("nothing")).first.type, "none");
+    // A name that is too long for a URL is in a body.
+    const longName = "n".repeat(KEY_SIZE_MAX_BYTES);
+    await client.rpush(longName, ...elements);
+    const { data } = await post("/api/key", { name: encode(longName), cursor: "200" });
+    assertEquals(data.part.items.length, 50);
   });
 });
 

@@ -18,6 +18,12 @@ import { Table } from "./table.js";
  */
 const HEADS = { list: ["Index", "Element"], hash: ["Field", "Value"], set: ["Member"] };
 
+/** The longest name in base64 that is put into a URL. */
+const NAME_IN_URL_MAX_LENGTH = 2000;
+
+/** How long a button waits for the second press that confirms the first one, in ms. */
+const CONFIRMATION_MS = 5000;
+
 /** The list of found keys, and the value of the chosen one. */
 export class KeyBrowser {
   constructor() {
@@ -42,25 +48,26 @@ export class KeyBrowser {
     return this.findMore();
   }
 
-  /** Asks for more keys. */
+  /** Asks for more keys, until some are found. */
   async findMore() {
     const { search } = this;
     const more = byId("keys-more");
     more.hidden = true;
-    const query = {
-      cursor: this.cursor,
-      match: format.toBase64(patternOf(field("keys-match").value)),
-      type: field("keys-type").value,
-    };
+    const match = format.toBase64(patternOf(field("keys-match").value));
+    const type = field("keys-type").value;
+    let foundCount = 0;
     try {
-      const { cursor, keys } = await ask("/api/keys", query);
-      if (search !== this.search) return;
-      this.cursor = cursor;
-      this.foundCount += keys.length;
-      byId("keys-list").append(...keys.map((/** @type {string} */ name) => this.item(name)));
-      more.hidden = cursor === "0";
-      const end = cursor === "0" ? "" : " so far";
-      setText(byId("keys-summary"), `${format.count(this.foundCount)} found${end}`);
+      do {
+        const { cursor, keys } = await ask("/api/keys", { cursor: this.cursor, match, type });
+        if (search !== this.search) return;
+        this.cursor = cursor;
+        foundCount = keys.length;
+        this.foundCount += foundCount;
+        byId("keys-list").append(...keys.map((/** @type {string} */ name) => this.item(name)));
+        const end = cursor === "0" ? "" : foundCount > 0 ? " so far" : " so far; searching";
+        setText(byId("keys-summary"), `${format.count(this.foundCount)} found${end}`);
+      } while (foundCount === 0 && this.cursor !== "0");
+      more.hidden = this.cursor === "0";
     } catch (error) {
       if (search === this.search) setText(byId("keys-summary"), /** @type {Error} */ (error).message);
     }
@@ -100,13 +107,25 @@ export class KeyBrowser {
     }
     const article = byId("key");
     try {
-      const facts = await ask("/api/key", { name });
+      const facts = await askForKey(name, "0");
       if (name === this.chosen) article.replaceChildren(...new KeyView(this, facts).elements());
     } catch (error) {
       if (name !== this.chosen) return;
       article.replaceChildren(title(name), make("p", {}, /** @type {Error} */ (error).message));
     }
   }
+}
+
+/**
+ * Asks for a part of a key's value. A long name is not put into a URL.
+ *
+ * @param {string} name in base64
+ * @param {string} cursor
+ * @returns {Promise<KeyFacts>}
+ */
+function askForKey(name, cursor) {
+  const isShort = name.length <= NAME_IN_URL_MAX_LENGTH;
+  return isShort ? ask("/api/key", { name, cursor }) : tell("/api/key", { name, cursor });
 }
 
 /**
@@ -210,7 +229,7 @@ class KeyView {
     const more = button("Show more", async () => {
       more.disabled = true;
       try {
-        const next = await ask("/api/key", { name, cursor });
+        const next = await askForKey(name, cursor);
         items = [...items, ...next.part.items];
         cursor = next.part.cursor;
         table.show(items);
@@ -241,9 +260,7 @@ class KeyView {
       make("label", {}, "Seconds to live ", seconds),
       button("Set", () => act("/api/expire", { seconds: Number(seconds.value) })),
       button("Keep for ever", () => act("/api/expire", { seconds: null })),
-      button("Delete the key", () => {
-        if (confirm("Delete this key?")) act("/api/delete", {});
-      }, { class: "danger" }),
+      confirmed("Delete the key", () => act("/api/delete", {})),
     ];
     const bytes = format.fromBase64(part.items[0]?.value ?? "");
     // Text that is shown with escapes, or only in part, would be stored wrongly.
@@ -255,6 +272,26 @@ class KeyView {
     }
     return make("div", { class: "actions" }, ...children, note);
   }
+}
+
+/**
+ * Makes a button that acts when it is pressed twice.
+ *
+ * @param {string} text
+ * @param {() => void} act
+ */
+function confirmed(text, act) {
+  let isSure = false;
+  const element = button(text, () => {
+    if (isSure) return act();
+    isSure = true;
+    setText(element, `${text}: press again`);
+    setTimeout(() => {
+      isSure = false;
+      setText(element, text);
+    }, CONFIRMATION_MS);
+  }, { class: "danger" });
+  return element;
 }
 
 /**
