@@ -26,7 +26,7 @@ export const SERVER_ROWS: Rows = {
     complexity: "O(N), N: settings",
     mayTakeLong: true,
     secret: "settings",
-    subcommandRoutings: { set: "everywhere" },
+    subcommandRoutings: { set: "everywhere", resetstat: "everywhere" },
     admin: { subcommands: ["set", "resetstat", "rewrite"], shownCount: 2 },
   },
   slowlog: {

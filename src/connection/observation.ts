@@ -8,25 +8,30 @@
 import type { CommandSpecification } from "../catalog/specification.ts";
 import { SLICE_MS } from "../limits.ts";
 import type { Instruments } from "../metrics/instruments.ts";
+import type { Monitor } from "../metrics/monitors.ts";
 import type { Request } from "../wire/request.ts";
 import type { ClientState } from "./client_state.ts";
 
 /**
- * Shows a request that has run to the clients that monitor. As in Redis, they do not see the commands of
+ * Shows a request that has begun or run to the clients that monitor. As in Redis, they do not see the commands of
  * administrators, whose arguments may be secret.
+ *
+ * @param except a client that does not get the line
+ * @returns the line, if there is one
  */
 export function showRequest(
   { monitors }: Instruments,
   specification: CommandSpecification,
   request: Request,
   client: ClientState,
-): void {
+  except?: Monitor,
+): Uint8Array | undefined {
   const { admin, group } = specification;
   if (admin !== undefined) {
-    if (group === "server") return;
-    if (request.count > 1 && admin.subcommands?.some((name) => request.is(1, name)) === true) return;
+    if (group === "server") return undefined;
+    if (request.count > 1 && admin.subcommands?.some((name) => request.is(1, name)) === true) return undefined;
   }
-  monitors.note(request, client.address, performance.timeOrigin + performance.now());
+  return monitors.note(request, client.address, performance.timeOrigin + performance.now(), except);
 }
 
 /** Records a request whose command has ended, if it took long. */

@@ -75,15 +75,18 @@ export class Monitors {
    * @param words borrowed until return
    * @param address the address of the client that has sent the request
    * @param nowMs the present in ms since 1970
+   * @param except a client that does not get the line
+   * @returns the line
    */
-  note(words: Words, address: string, nowMs: number): void {
+  note(words: Words, address: string, nowMs: number, except?: Monitor): Uint8Array {
     const seconds = Math.floor(nowMs / 1000);
     const microseconds = Math.floor((nowMs - seconds * 1000) * 1000);
     const head = encodeText(`+${seconds}.${String(microseconds).padStart(6, "0")} [0 ${address}]`);
     const shown = cutWords(words, this.#findSecrets(words), MONITOR_WORDS_MAX_COUNT, MONITOR_WORD_MAX_BYTES);
     const line = composeLine(head, shown);
     // A client that does not keep up leaves the set when it gets the line.
-    for (const monitor of [...this.#monitors]) monitor.monitored(line);
+    for (const monitor of [...this.#monitors]) if (monitor !== except) monitor.monitored(line);
+    return line;
   }
 }
 

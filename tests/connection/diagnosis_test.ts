@@ -149,8 +149,6 @@ function commandOf(line: string): string {
 }
 
 testEachRole("monitor shows the requests of all clients, without secrets", async ({ resp, native, name }) => {
-  // A proxy does not observe its requests yet.
-  if (name === "proxy") return;
   for (const version of [2, 3] as const) {
     using watching = await resp(version);
     using client = await resp();
@@ -218,8 +216,6 @@ testEachRole("monitor is refused where it makes no sense, and restricts its clie
 
 testEachRole("monitor cuts off a client that does not read, and nothing is timed without one", async (tested) => {
   const { resp, role } = tested;
-  // A proxy does not observe its requests yet.
-  if (tested.name === "proxy") return;
   using client = await resp();
   const lazy = await resp();
   await say(lazy, "client setname lazy");

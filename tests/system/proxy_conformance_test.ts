@@ -27,6 +27,8 @@ const SHOWN_COUNT = 25;
 /** The scenarios that are left out, with the reasons. */
 const LEFT_OUT: ReadonlyMap<string, string> = new Map([
   ["a client that waits for several keys is served once", "raw bytes name keys of several slots"],
+  ["slowlog", "the entries are those of the servers, whose clients are the proxy's connections"],
+  ["latency", "the events and calls are those of the servers, and the proxy's own requests are among them"],
   ["a subscriber that publishes to itself, in RESP3", "messages and replies come from two connections to the server"],
 ]);
 

@@ -14,7 +14,10 @@
  */
 
 import type { CommandSpecification } from "../../catalog/specification.ts";
+import type { ClientState } from "../../connection/client_state.ts";
+import { showRequest } from "../../connection/observation.ts";
 import type { Instruments } from "../../metrics/instruments.ts";
+import type { Request } from "../../wire/request.ts";
 import type { Dialect } from "../backend/dialect.ts";
 
 /** A request in flight, as far as it is counted. */
@@ -39,21 +42,40 @@ export class RequestCounts {
   }
 
   /** Counts a request that was admitted. */
-  begin(request: CountedRequest, { position, routing }: CommandSpecification): void {
-    request.position = position;
-    if (routing === "wait") this.#instruments.commands.countUntimed(position);
-    else if (--this.untilTimed[position]! === 0) this.time(request);
+  begin(counted: CountedRequest, specification: CommandSpecification, request: Request, client: ClientState): void {
+    const { position, routing } = specification;
+    counted.position = position;
+    if (routing === "wait") {
+      this.#instruments.commands.countUntimed(position);
+      this.#show(specification, request, client);
+    } else if (--this.untilTimed[position]! === 0) {
+      this.time(counted, specification, request, client);
+    }
   }
 
   /** Begins to time a request whose countdown is over. */
-  time(request: CountedRequest): void {
-    request.weight = this.#instruments.commands.claim(request.position);
-    request.timedSinceMs = performance.now();
+  time(counted: CountedRequest, specification: CommandSpecification, request: Request, client: ClientState): void {
+    counted.weight = this.#instruments.commands.claim(counted.position);
+    counted.timedSinceMs = performance.now();
+    this.#show(specification, request, client);
   }
 
-  /** Counts a command that was queued in a transaction. */
-  queued({ position }: CommandSpecification): void {
-    this.#instruments.commands.countUntimed(position);
+  /** Counts a command that was queued in a transaction. Clients that monitor see it before `exec`. */
+  queued(specification: CommandSpecification, request: Request, client: ClientState): void {
+    this.#instruments.commands.countUntimed(specification.position);
+    this.#show(specification, request, client);
+  }
+
+  /** Shows a request to the clients that monitor: to its own client after the reply, as servers do. */
+  #show(specification: CommandSpecification, request: Request, client: ClientState): void {
+    const { monitor } = client;
+    if (this.#instruments.monitors.count === 0) return;
+    const line = showRequest(this.#instruments, specification, request, client, monitor);
+    if (monitor === undefined || line === undefined) return;
+    queueMicrotask(() => {
+      // The request may have ended the monitoring.
+      if (client.monitor === monitor) monitor.monitored(line);
+    });
   }
 
   /** Counts a request that was refused before its command could begin. */

@@ -105,7 +105,7 @@ export class Router {
     if (isWrite && this.#waits.total !== 0 && this.#isHeld(link, slotOfArgument(request, key))) return false;
     const pending = link.order.open();
     const position = pending.position = specification.position;
-    if (--this.#untilTimed[position]! === 0) this.#counts.time(pending);
+    if (--this.#untilTimed[position]! === 0) this.#counts.time(pending, specification, request, link.client);
     pending.repeatable = !isWrite;
     if (isWrite && this.#loans.count > 0) this.#noteWrites(specification, request);
     const owner = this.#cluster.ownerOf(request.bytes, request.starts[key]!, request.lengths[key]!);
@@ -184,7 +184,7 @@ export class Router {
   ): void {
     try {
       if (this.#admit(pending, specification, request, frame, keys)) {
-        this.#counts.begin(pending, specification!);
+        this.#counts.begin(pending, specification!, request, pending.link.client);
         this.#carryOut(pending, specification!, request, frame, keys);
       }
     } catch (error) {
@@ -256,7 +256,7 @@ export class Router {
     const subcommands = specification && subcommandsOf(specification);
     const queue = () => {
       this.#transactions.queue(pending, specification!, request, frame, keys);
-      this.#counts.queued(specification!);
+      this.#counts.queued(specification!, request, client);
     };
     const discard = () => this.#transactions.forget(pending.link);
     return admitSlowPath(client, specification, subcommands, request, queue, discard);

@@ -229,7 +229,7 @@ export const DIAGNOSIS: Group = group("diagnosis", {
     b> client setname bob
     b> auth default wrong
     b> hello 2 auth default secret
-    b> config get maxmemory
+    b> config get timeout
     b> get
     b> nosuch
     b> multi
