@@ -252,12 +252,6 @@ const SERVER: Example[] = [
     [new Map([["id", "7"]]), new Map([["id", "8"]])],
   ],
   [(client) => client.client("list"), "client list", encodeText(""), []],
-  [
-    (client) => client.client("kill", { id: 7, address: "a:1", localAddress: "b:2", type: "normal" }),
-    "client kill ID 7 ADDR a:1 LADDR b:2 TYPE normal",
-    1,
-    1,
-  ],
   [(client) => client.client("unblock", 7), "client unblock 7", 0, false],
   [(client) => client.client("unblock", 7, "error"), "client unblock 7 error", 1, true],
   [(client) => client.publish("c", "m"), "publish c m", 2, 2],

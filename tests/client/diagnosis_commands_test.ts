@@ -59,6 +59,12 @@ const EXAMPLES: Example[] = [
     encodeText(""),
     [],
   ],
+  [
+    (client) => client.client("kill", { id: 7, address: "a:1", localAddress: "b:2", type: "normal" }),
+    "client kill ID 7 ADDR a:1 LADDR b:2 TYPE normal",
+    1,
+    1,
+  ],
   [(client) => client.client("kill", { ids: [7, 8] }), "client kill ID 7 8", 2, 2],
 ];
 
