@@ -127,11 +127,10 @@ export class Pause {
     }
   }
 
-  /** Ends the pause, and lets all commands continue immediately: the role stops. */
+  /** Ends the pause of a role that has stopped. Its clients, which are gone, were refused before. */
   close(): void {
     this.end();
     clearTimeout(this.#timer);
-    for (const held of this.#held) held.end();
   }
 
   /** Sets the timer. A timer cannot run for more than 24 days, so it may take several. */

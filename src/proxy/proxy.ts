@@ -364,10 +364,10 @@ export class Proxy extends ServingRole<Session> implements SessionHost, Observed
 
   protected override async end(): Promise<void> {
     const unwatched = this.#watch.close();
-    this.connections.pause.close();
     // Servers unblock the clients that have left, so that no element is taken for one of them.
     await this.endServing(() => withinMs(this.#waits.settled(), ABANDONED_WAITS_GRACE_MS));
     clearInterval(this.#serversTimer);
+    this.connections.pause.close();
     this.#hub.close();
     this.#remap?.close();
     this.#cluster.close();

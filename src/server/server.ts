@@ -250,8 +250,8 @@ export class Server extends ServingRole<Session> implements SessionHost, Observe
 
   protected override async end(): Promise<void> {
     clearTimeout(this.#reclaimTimer);
-    this.shared.pause.close();
     await this.endServing();
+    this.shared.pause.close();
     try {
       await this.#persistence.close();
     } finally {

@@ -7,7 +7,7 @@ import { pause } from "../support/pause.ts";
 import { ask, readReplies } from "../support/proxy_rig.ts";
 import { framesOf } from "../support/raw_client.ts";
 import type { RespClient } from "../support/resp_client.ts";
-import { encodeCommand } from "../support/resp_frames.ts";
+import { encodeCommand, encodeFrame } from "../support/resp_frames.ts";
 import { until } from "../support/until.ts";
 
 const OK = "+OK\r\n";
@@ -200,18 +200,23 @@ testEachRole("client pause holds back transactions that write, and messages that
   assertEquals(await readReplies(listening, 1), ["*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nm\r\n"]);
 });
 
-testEachRole("client pause ends by itself, and with the role", async ({ resp, role }) => {
-  using client = await resp();
-  await sendAll(client, "client pause 20 all", "client pause 10 write", "ping");
-  assertEquals(await readReplies(client, 3), [OK, OK, "+PONG\r\n"]);
-  const id = await idOf(client);
-  using observer = await resp();
-  assertEquals(await ask(observer, "client", "pause", "600000", "write"), OK);
-  await sendAll(client, "set k v");
-  await whenHeld(observer, id);
-  await role.stop();
-  await client.framesToEnd();
-});
+testEachRole(
+  "client pause ends by itself, and a role that stops refuses what it holds",
+  async ({ resp, role, servers }) => {
+    using client = await resp();
+    await sendAll(client, "client pause 20 all", "client pause 10 write", "ping");
+    assertEquals(await readReplies(client, 3), [OK, OK, "+PONG\r\n"]);
+    const id = await idOf(client);
+    using observer = await resp();
+    assertEquals(await ask(observer, "client", "pause", "600000", "write"), OK);
+    await sendAll(client, "set k v");
+    await whenHeld(observer, id);
+    await role.stop();
+    assertMatch((await client.framesToEnd()).map(encodeFrame).join(""), /^-ERR the (server|proxy) is stopping\r\n$/);
+    // An operator who pauses the clients and stops the role must find no write after the pause.
+    for (const { store } of servers) assertEquals(store.size, 0);
+  },
+);
 
 testEachRole("client pause lets many held commands continue in their order", async ({ resp }: TestedRole) => {
   using observer = await resp();
