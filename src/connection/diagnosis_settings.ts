@@ -7,7 +7,6 @@
 import { SLOW_LOG_MAX_COUNT } from "../limits.ts";
 import type { Instruments } from "../metrics/instruments.ts";
 import type { Configuration, Parameter } from "./configuration.ts";
-import { followThresholds } from "./observation.ts";
 
 /** The largest threshold: larger integers are not exact. */
 const THRESHOLD_MAX = Number.MAX_SAFE_INTEGER;
@@ -18,14 +17,14 @@ export function diagnosisSettings(instruments: Instruments): Configuration {
   return {
     "slowlog-log-slower-than": integer(-1, THRESHOLD_MAX, () => slowLog.thresholdUs, (value) => {
       slowLog.thresholdUs = value;
-      followThresholds(instruments);
+      instruments.followThresholds();
     }),
     "slowlog-max-len": integer(0, SLOW_LOG_MAX_COUNT, () => slowLog.maxCount, (value) => {
       slowLog.maxCount = value;
     }),
     "latency-monitor-threshold": integer(0, THRESHOLD_MAX, () => latency.thresholdMs, (value) => {
       latency.thresholdMs = value;
-      followThresholds(instruments);
+      instruments.followThresholds();
     }),
   };
 }

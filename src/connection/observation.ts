@@ -6,7 +6,6 @@
  */
 
 import type { CommandSpecification } from "../catalog/specification.ts";
-import { SLICE_MS } from "../limits.ts";
 import type { Instruments } from "../metrics/instruments.ts";
 import type { Monitor } from "../metrics/monitors.ts";
 import type { Request } from "../wire/request.ts";
@@ -49,11 +48,4 @@ export function noteDuration(
   if (latency.thresholdMs === 0 || durationMs < latency.thresholdMs) return;
   const isFast = specification.fastNames.includes(specification.name);
   latency.note(isFast ? "fast-command" : "command", durationMs, Date.now());
-}
-
-/** Makes every request a timed one while a threshold is so low that otherwise some would be missed. */
-export function followThresholds(instruments: Instruments): void {
-  const { slowLog: { thresholdUs }, latency: { thresholdMs } } = instruments;
-  instruments.timeAllFor("slow log", thresholdUs >= 0 && thresholdUs < SLICE_MS * 1000);
-  instruments.timeAllFor("latency", thresholdMs > 0 && thresholdMs < SLICE_MS);
 }

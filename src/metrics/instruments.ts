@@ -24,7 +24,7 @@
  * @module
  */
 
-import { RATE_INTERVAL_MS, RATE_MARKS_COUNT, TRAFFIC_WINDOW_MS } from "../limits.ts";
+import { RATE_INTERVAL_MS, RATE_MARKS_COUNT, SLICE_MS, TRAFFIC_WINDOW_MS } from "../limits.ts";
 import { ByteCounts } from "./byte_counts.ts";
 import { CommandStats } from "./command_stats.ts";
 import { ErrorCounts } from "./error_counts.ts";
@@ -96,6 +96,13 @@ export class Instruments {
     else this.#needAll.delete(observer);
     const timesAll = this.#needAll.size > 0;
     if (timesAll !== this.commands.timesAll) this.commands.timesAll = timesAll;
+  }
+
+  /** Makes every call a timed one while a threshold is so low that otherwise some slow calls would be missed. */
+  followThresholds(): void {
+    const { slowLog: { thresholdUs }, latency: { thresholdMs } } = this;
+    this.timeAllFor("slow log", thresholdUs >= 0 && thresholdUs < SLICE_MS * 1000);
+    this.timeAllFor("latency", thresholdMs > 0 && thresholdMs < SLICE_MS);
   }
 
   /**

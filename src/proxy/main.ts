@@ -69,6 +69,8 @@ export async function proxyMain(argv: readonly string[]): Promise<number> {
     dedicatedMaxCount: descriptors.dedicatedConnections,
     clientMemoryLimitBytes: memory.clients,
     freedQueueMaxBytes: memory.freedQueue,
+    slowCommandMs: values["slow-command"],
+    latencyThresholdMs: values["latency-threshold"],
     serversPath: values.servers,
     members,
     connectionsMaxCount: descriptors.sharedConnections,

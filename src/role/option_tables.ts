@@ -80,6 +80,21 @@ const metricsEdit = {
   help: "let the key browser of the live page change keys: delete them, set when they expire, and store strings",
 } as const satisfies Option;
 
+const slowCommand = {
+  kind: "duration",
+  default: "10ms",
+  max: TIMEOUT_MAX_MS,
+  help: "the duration from which a command is in the slow log, which `slowlog get` shows; 0 for every command",
+} as const satisfies Option;
+
+const latencyThreshold = {
+  kind: "duration",
+  default: "0",
+  max: TIMEOUT_MAX_MS,
+  help:
+    "the duration from which an event is recorded for `latency`: commands, writes to disk, a busy process; 0 for none",
+} as const satisfies Option;
+
 /** The options of `inmem server`. */
 export const serverOptions = {
   usage: "inmem server [OPTIONS]",
@@ -153,6 +168,8 @@ export const serverOptions = {
       ...maxClientMemory,
       absent: "a quarter of --max-memory, from 64mb to 1gb; less in a small container",
     },
+    "slow-command": slowCommand,
+    "latency-threshold": latencyThreshold,
     "enable-debug-command": {
       kind: "flag",
       help: "let clients of this machine block the server with `debug sleep`, for tests",
@@ -229,6 +246,8 @@ export const proxyOptions = {
       absent: "a quarter of the container's or machine's memory, from 64mb to 1gb; less in a small container",
     },
     plaintext: plaintextListener,
+    "slow-command": slowCommand,
+    "latency-threshold": latencyThreshold,
     "servers-plaintext": { kind: "flag", help: "no TLS towards the servers; on loopback addresses only" },
     metrics,
     "metrics-edit": metricsEdit,

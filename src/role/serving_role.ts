@@ -58,6 +58,10 @@ export interface ServingSettings {
   readonly clientMemoryLimitBytes?: number;
   /** Bytes of freed buffers that may wait to be returned to the system; FREED_QUEUE_MAX_BYTES unless it is given. */
   readonly freedQueueMaxBytes?: number;
+  /** The duration from which a command is in the slow log, in ms; 10 ms unless it is given. */
+  readonly slowCommandMs?: number;
+  /** The duration from which events are recorded, in ms; 0 and without it, none are. */
+  readonly latencyThresholdMs?: number;
   readonly logger: Logger;
 }
 
@@ -132,6 +136,10 @@ export abstract class ServingRole<S extends ClientSession> {
   ) {
     const { logger, password = [], certificate, maxClients, maxConnections } = settings;
     const warn = (message: string, fields: Record<string, string | number>) => logger.warn(message, fields);
+    const { slowLog, latency } = this.instruments;
+    if (settings.slowCommandMs !== undefined) slowLog.thresholdUs = settings.slowCommandMs * 1000;
+    latency.thresholdMs = settings.latencyThresholdMs ?? 0;
+    this.instruments.followThresholds();
     this.#name = name;
     this.logger = logger;
     this.#input = input;

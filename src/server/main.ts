@@ -65,6 +65,8 @@ export async function serverMain(argv: readonly string[]): Promise<number> {
     clientMemoryLimitBytes: memory.clients,
     snapshotQueueMaxBytes: memory.snapshotQueue,
     freedQueueMaxBytes: memory.freedQueue,
+    slowCommandMs: values["slow-command"],
+    latencyThresholdMs: values["latency-threshold"],
     evicts: values.eviction === "lru",
     defaultTtlMs: values["default-ttl"] ?? 0,
     maxClients: descriptors.maxClients,

@@ -297,3 +297,21 @@ Deno.test("latency records writes and syncs of a log on a slow disk", async () =
   }
   await Deno.remove(dataPath, { recursive: true });
 });
+
+Deno.test("the options of diagnosis hold from the start", async () => {
+  await withServers(1, async ([server]) => {
+    using client = await RespClient.connect(server!.address.port);
+    assertEquals(server!.instruments.commands.timesAll, true);
+    const settings = await client.call("config", "get", "slowlog-log-slower-than", "latency-monitor-threshold");
+    assertEquals(
+      new Set(settings.items!.map(({ body }) => body)),
+      new Set([
+        ...["slowlog-log-slower-than", "1000"],
+        ...["latency-monitor-threshold", "7"],
+      ]),
+    );
+    await say(client, "debug sleep 0.03");
+    assertEquals((await slowLines(client))[0], "debug sleep 0.03");
+    assert((await eventsOf(client)).includes("command"));
+  }, { slowCommandMs: 1, latencyThresholdMs: 7, enablesDebug: true });
+});

@@ -30,6 +30,8 @@ Deno.test("parseOptions() returns typed values, and defaults", () => {
     "no-auth": false,
     "max-clients": CLIENTS_DEFAULT_COUNT,
     "max-client-memory": undefined,
+    "slow-command": 10,
+    "latency-threshold": 0,
     "enable-debug-command": false,
     plaintext: false,
     metrics: undefined,
