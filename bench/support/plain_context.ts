@@ -9,6 +9,7 @@ import type { EffectLog } from "../../src/command/effect_log.ts";
 import type { CommandContext, GoesOn, ServerRole, Transaction } from "../../src/command/context.ts";
 import { SharedState } from "../../src/command/shared_state.ts";
 import { ClientState, type ProtocolVersion } from "../../src/connection/client_state.ts";
+import type { Problem } from "../../src/metrics/overview.ts";
 import type { Store } from "../../src/store/store.ts";
 
 /** What all connections of a server share. Everybody may do everything, and nothing is kept on disk. */
@@ -36,6 +37,10 @@ export class PlainRole implements ServerRole {
 
   info(_sections: readonly string[]): string {
     return "";
+  }
+
+  problems(): readonly Problem[] {
+    return [];
   }
 
   save(): Promise<void> {

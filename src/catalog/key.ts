@@ -6,9 +6,6 @@
 
 import type { Rows } from "./row.ts";
 
-/** The reason for which a proxy refuses a question about memory that names no key. */
-const OF_ONE_SERVER = "without a key it tells of one server alone";
-
 /** Commands on keys with values of any type, by name. */
 export const KEY_ROWS: Rows = {
   remove: {
@@ -206,19 +203,13 @@ export const KEY_ROWS: Rows = {
   },
   memory: {
     syntax: "usage key [SAMPLES count:int] | stats | doctor | malloc-stats | purge",
-    summary: "Returns how many bytes a value uses, or all values.",
+    summary: "Returns how many bytes a value uses, or all values, and what is wrong with the use of memory.",
     since: "4.0.0",
     complexity: "O(N) for `usage`, N: samples; O(1) for the others",
     keys: "RO",
+    mayTakeLong: true,
     textReply: ["doctor"],
-    proxy: {
-      refusedSubcommands: {
-        stats: OF_ONE_SERVER,
-        doctor: OF_ONE_SERVER,
-        "malloc-stats": OF_ONE_SERVER,
-        purge: OF_ONE_SERVER,
-      },
-    },
+    subcommandRoutings: { stats: "local", doctor: "local", "malloc-stats": "local", purge: "every" },
   },
   flush: {
     syntax: "[ASYNC | SYNC]",

@@ -6,6 +6,7 @@
  */
 
 import { parseInteger64 } from "../bytes.ts";
+import { MEMORY_SUBCOMMANDS as MEMORY_OF_ALL } from "../connection/memory.ts";
 import { runSubcommand } from "../connection/subcommands.ts";
 import type { Subcommands } from "../connection/subcommands.ts";
 import { ReplyError } from "../errors.ts";
@@ -119,27 +120,8 @@ function isSharedInteger(store: Store, entry: number): boolean {
 
 /** The subcommands of `memory`, by name. */
 export const MEMORY_SUBCOMMANDS: Subcommands<CommandContext> = {
-  doctor: { arity: 2, run: doctor, help: ["DOCTOR", "Return memory problems reports."] },
-  "malloc-stats": {
-    arity: 2,
-    run: allocatorStatistics,
-    help: ["MALLOC-STATS", "Return internal statistics report from the memory allocator."],
-  },
-  purge: {
-    arity: 2,
-    run: purge,
-    help: ["PURGE", "Attempt to purge dirty pages for reclamation by the allocator."],
-  },
-  stats: { arity: 2, run: statistics, help: ["STATS", "Return information about the memory usage of the server."] },
-  usage: {
-    arity: -3,
-    run: usage,
-    help: [
-      "USAGE <key> [SAMPLES <count>]",
-      "Return memory in bytes used by <key> and its value. Nested values are",
-      "sampled up to <count> times (default: 5, 0 means sample all).",
-    ],
-  },
+  ...MEMORY_OF_ALL,
+  usage: { ...MEMORY_OF_ALL.usage, run: usage },
 };
 
 /** `memory usage key [SAMPLES count] | stats | doctor | malloc-stats | purge` shows how much memory is used. */
@@ -157,48 +139,4 @@ function usage(context: CommandContext, request: Request, reply: Reply): void {
   const entry = peekKey(context, request, 2);
   if (entry === 0) reply.nil();
   else reply.integer(context.store.entryBytes(entry, samples));
-}
-
-/** Replies with those of Redis's figures that exist here. All data is in one arena, whose use is known to the byte. */
-function statistics({ store }: CommandContext, _request: Request, reply: Reply): void {
-  const { usedBytes, committedBytes, tableBytes, accountBytes, keys } = store.statistics;
-  const dataBytes = usedBytes - tableBytes;
-  const integers = {
-    "total.allocated": usedBytes,
-    "overhead.total": tableBytes + accountBytes,
-    "keys.count": keys,
-    "keys.bytes-per-key": keys === 0 ? 0 : Math.floor(usedBytes / keys),
-    "dataset.bytes": dataBytes,
-    "allocator.allocated": usedBytes,
-    "allocator.active": committedBytes,
-    "allocator-fragmentation.bytes": committedBytes - usedBytes,
-  };
-  const shares = {
-    "dataset.percentage": usedBytes === 0 ? 0 : dataBytes / usedBytes * 100,
-    "allocator-fragmentation.ratio": usedBytes === 0 ? 1 : committedBytes / usedBytes,
-  };
-  reply.map(Object.keys(integers).length + Object.keys(shares).length);
-  for (const [name, value] of Object.entries(integers)) {
-    reply.text(name);
-    reply.integer(value);
-  }
-  for (const [name, value] of Object.entries(shares)) {
-    reply.text(name);
-    reply.double(value);
-  }
-}
-
-function doctor(_context: CommandContext, _request: Request, reply: Reply): void {
-  reply.verbatim(
-    "Hi Sam, I can't find any memory issue in your instance. I can only account for what occurs on this base.\n",
-  );
-}
-
-function allocatorStatistics(_context: CommandContext, _request: Request, reply: Reply): void {
-  reply.text("Stats not supported for the current allocator");
-}
-
-/** Does nothing: free pages are used again as they are. */
-function purge(_context: CommandContext, _request: Request, reply: Reply): void {
-  reply.ok();
 }

@@ -11,6 +11,7 @@ import { config, CONFIG_SUBCOMMANDS } from "./config.ts";
 import * as connection from "./connection.ts";
 import type { RunOnConnection } from "./context.ts";
 import { latency, LATENCY_SUBCOMMANDS } from "./latency.ts";
+import { memory, MEMORY_SUBCOMMANDS } from "./memory.ts";
 import { monitor } from "./monitor.ts";
 import { module, MODULE_SUBCOMMANDS, role } from "./roles.ts";
 import { slowlog, SLOWLOG_SUBCOMMANDS } from "./slow_log.ts";
@@ -26,6 +27,7 @@ export const CONNECTION_COMMANDS: Readonly<Record<string, RunOnConnection>> = {
   command,
   config,
   latency,
+  memory,
   module,
   monitor,
   role,
@@ -38,6 +40,7 @@ export const CONNECTION_SUBCOMMANDS: Readonly<Record<string, Subcommands>> = {
   command: COMMAND_SUBCOMMANDS,
   config: CONFIG_SUBCOMMANDS,
   latency: LATENCY_SUBCOMMANDS,
+  memory: MEMORY_SUBCOMMANDS,
   module: MODULE_SUBCOMMANDS,
   pubsub: PUBSUB_SUBCOMMANDS,
   slowlog: SLOWLOG_SUBCOMMANDS,

@@ -7,6 +7,7 @@
  */
 
 import type { Authenticator } from "../catalog/call.ts";
+import type { Problem } from "../metrics/overview.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
 import type { Channels } from "./channels.ts";
@@ -45,6 +46,8 @@ export interface Role extends Authenticator<ClientState> {
    *          nothing to wait for
    */
   refreshInfo?(sections: readonly string[]): Promise<void> | undefined;
+  /** Returns the problems that the role knows of, critical ones first. */
+  problems(): readonly Problem[];
   /** Sets the counts of `info stats` to zero. */
   resetStatistics(): void;
 }

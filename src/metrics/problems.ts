@@ -44,6 +44,8 @@ interface Kind {
   readonly severity: Severity;
   /** The description of the problem, for alerts. */
   readonly help: string;
+  /** Whether `memory doctor` reports it. */
+  readonly isOfMemory?: boolean;
   /** Returns the problem that the role itself has. */
   readonly ofRole?: (role: ProblemFacts) => Finding | undefined;
   /** Returns the problem that a server has. */
@@ -106,6 +108,7 @@ export const PROBLEM_KINDS = {
   },
   memory_full: {
     severity: "critical",
+    isOfMemory: true,
     help: "The memory of a server that does not evict keys is nearly full. When it is full, writes are refused.",
     ofServer: (server) => {
       if (server.evicts !== false || !isNearlyFull(server)) return undefined;
@@ -118,6 +121,7 @@ export const PROBLEM_KINDS = {
   },
   evicting: {
     severity: "warning",
+    isOfMemory: true,
     help: "A server evicts keys, and many reads do not find theirs.",
     ofServer: (server) => {
       const { address, evicts, evictedKeys = 0, hits = 0, misses = 0 } = server;
@@ -134,6 +138,7 @@ export const PROBLEM_KINDS = {
   },
   big_key: {
     severity: "warning",
+    isOfMemory: true,
     help: "The value of a key is so large that commands on it can take long.",
     ofServer: ({ address, bigKey }) => {
       if (bigKey === undefined || burdenOf(bigKey) < 1) return undefined;
@@ -193,6 +198,15 @@ export function problemsOf(facts: ProblemFacts): Problem[] {
     }
   }
   return problems.sort((a, b) => Number(b.severity === "critical") - Number(a.severity === "critical"));
+}
+
+/** Returns the report of `memory doctor`, in lines; `undefined` when there is no problem of memory. */
+export function memoryReport(problems: readonly Problem[]): string | undefined {
+  const kinds: Readonly<Record<string, Kind>> = PROBLEM_KINDS;
+  const found = problems.filter(({ kind }) => kinds[kind]?.isOfMemory);
+  if (found.length === 0) return undefined;
+  const lines = found.map(({ kind, subject, text }) => ` * ${kind} (${subject}): ${text}.\n`);
+  return `Sam, I have found ${found.length === 1 ? "a problem" : `${found.length} problems`}:\n\n${lines.join("")}`;
 }
 
 function expiry(subject: string, days: number | undefined, what = "certificate"): Finding | undefined {

@@ -31,7 +31,7 @@ import { families, type Family } from "../metrics/families.ts";
 import { formatInfo, sectionsOf } from "../metrics/info_text.ts";
 import type { Report } from "../metrics/joined.ts";
 import type { Section } from "../metrics/metric.ts";
-import type { Observed, Overview } from "../metrics/overview.ts";
+import type { Observed, Overview, Problem } from "../metrics/overview.ts";
 import type { ServedSocket } from "../net/socket.ts";
 import { roleOverview } from "../role/role_overview.ts";
 import { openServing, ServingRole, type ServingSettings, type ServingSockets } from "../role/serving_role.ts";
@@ -270,6 +270,10 @@ export class Proxy extends ServingRole<Session> implements SessionHost, Observed
     return proxyOverview(roleOverview(facts), facts);
   }
 
+  problems(): readonly Problem[] {
+    return this.overview().problems;
+  }
+
   families(): Iterable<Family> {
     return families(PROXY_METRICS, this.#facts());
   }
@@ -294,7 +298,7 @@ export class Proxy extends ServingRole<Session> implements SessionHost, Observed
       reports: reportsOf(reported.filter((_, index) => pools[index]!.state !== "down")),
       lastReports: reportsOf(reported),
       servers: serverOverviews(this.#cluster, reported),
-      problems: () => this.overview().problems,
+      problems: () => this.problems(),
     };
   }
 

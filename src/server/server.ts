@@ -25,7 +25,7 @@ import type { AppendLog, FsyncPolicy } from "../log/append_log.ts";
 import type { Files } from "../log/files.ts";
 import { families, type Family } from "../metrics/families.ts";
 import { formatInfo } from "../metrics/info_text.ts";
-import type { Observed, Overview } from "../metrics/overview.ts";
+import type { Observed, Overview, Problem } from "../metrics/overview.ts";
 import type { ServedSocket } from "../net/socket.ts";
 import { HugePages } from "../role/huge_pages.ts";
 import { defaultClientMemoryLimit } from "../role/memory_limit.ts";
@@ -179,6 +179,10 @@ export class Server extends ServingRole<Session> implements SessionHost, Observe
     return serverOverview(roleOverview(facts), facts);
   }
 
+  problems(): readonly Problem[] {
+    return this.overview().problems;
+  }
+
   families(): Iterable<Family> {
     return families(SERVER_METRICS, this.#facts());
   }
@@ -196,7 +200,7 @@ export class Server extends ServingRole<Session> implements SessionHost, Observe
       data: { ...this.store.statistics, evicts: this.store.room.evicts },
       persistence: this.#persistence.status,
       standoutKeys: this.shared.keys.standouts(this.store.nowMs),
-      problems: () => this.overview().problems,
+      problems: () => this.problems(),
     };
   }
 

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertGreater, assertLess, assertMatch } from "@std/assert";
+import { assertEquals, assertGreater, assertLess, assertMatch } from "@std/assert";
 import { MemoryClient } from "../support/memory_client.ts";
 import { testCommands } from "../support/test_commands.ts";
 
@@ -106,16 +106,4 @@ Deno.test("memory usage replies with the memory of a key, estimated by samples i
     client.refusal("memory", "usage", "small", "SAMPLES", "x"),
     "ERR value is not an integer or out of range",
   );
-});
-
-Deno.test("memory stats, doctor, malloc-stats and purge", () => {
-  const client = new MemoryClient();
-  client.call("mset", "a", "1", "b", "2");
-  const facts = new Map(client.text("memory", "stats") as [string, unknown][]);
-  const { usedBytes, keys } = client.store.statistics;
-  assertEquals(facts.get("total.allocated"), usedBytes);
-  assertEquals([facts.get("keys.count"), keys], [2, 2]);
-  assert(String(client.text("memory", "doctor")).startsWith("Hi Sam"));
-  assertEquals(client.text("memory", "malloc-stats"), "Stats not supported for the current allocator");
-  assertEquals(client.text("memory", "purge"), "OK");
 });

@@ -370,6 +370,7 @@ function draftContext(link: ClientLink, draft: ClientState, reply: Reply): Conne
       },
       noteAdmin: () => {},
       info: (sections) => role.info(sections),
+      problems: () => role.problems(),
       resetStatistics: () => {},
     },
     speak: (version) => {

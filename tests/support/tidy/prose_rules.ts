@@ -126,5 +126,4 @@ export const FIXED_TEXTS: readonly string[] = [
   ", and is connected to anew",
   "nobody listens there",
   "this is no HTTP server",
-  "without a key it tells of one server alone",
 ];
