@@ -65,14 +65,14 @@ export class ObservedKeys {
   /** Notes the size of the value of a key that may have grown. */
   noteSize(bytes: Uint8Array, start: number, length: number): void {
     const store = this.#store;
-    const entry = store.peek(bytes, start, length);
+    const entry = store.look(bytes, start, length);
     if (entry !== 0) this.big.offer(bytes, start, length, store.estimateBytes(entry), elementsOf(store, entry));
   }
 
   /** Returns the size of a key's value at present. */
   readonly measure = (name: Uint8Array): ValueSize | undefined => {
     const store = this.#store;
-    const entry = store.peek(name, 0, name.length);
+    const entry = store.look(name, 0, name.length);
     if (entry === 0) return undefined;
     return {
       bytes: store.estimateBytes(entry),

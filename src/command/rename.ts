@@ -46,7 +46,9 @@ function moveKey(context: CommandContext, request: Request, replaces: boolean): 
     if (!replaces) return false;
     store.remove(present);
   }
-  store.rename(entry, bytes, starts[2]!, lengths[2]!);
+  const renamed = store.rename(entry, bytes, starts[2]!, lengths[2]!);
+  // A large value is known under its new name, even if this request is not measured.
+  if (isLong(store, renamed)) context.shared.keys.noteSize(bytes, starts[2]!, lengths[2]!);
   return true;
 }
 

@@ -178,6 +178,15 @@ export abstract class Keyspace {
   }
 
   /**
+   * Returns the entry of a key; 0 when the key is absent or has expired. It changes nothing: an expired key is not
+   * removed.
+   */
+  look(key: Uint8Array, start: number, length: number): number {
+    const entry = this.#keys.find(this.#entries.hashKey(key, start, length), key, start, length, 0, 0);
+    return entry === 0 || this.hasExpired(entry) ? 0 : entry;
+  }
+
+  /**
    * Removes an expired key, unless a long command uses it: the time of that command does not advance, so the key is
    * left to it.
    */

@@ -66,6 +66,14 @@ const GROWTHS: readonly (readonly [string, string, (client: MemoryClient) => unk
     repeat(client, ELEMENTS_COUNT, "rpush", "old", "element#");
     client.call("rename", "old", "big");
   }],
+  ["rename among many", "list", (client) => {
+    repeat(client, ELEMENTS_COUNT, "rpush", "old", "element#");
+    client.call("set", "small", "v");
+    for (let i = 0; i < 500; i++) {
+      client.call("rename", i % 2 === 0 ? "small" : "other", i % 2 === 0 ? "other" : "small");
+    }
+    client.call("rename", "old", "big");
+  }],
   ["renamenx", "hash", (client) => {
     repeat(client, ELEMENTS_COUNT, "hset", "old", "field#", "value");
     client.call("renamenx", "old", "big");

@@ -305,6 +305,12 @@ export class ModelStore implements PublicStore {
     return reference;
   }
 
+  look(bytes: Uint8Array, start: number, length: number): number {
+    const entry = this.#entries.get(keyOf(bytes, start, length));
+    const exists = entry !== undefined && (entry.deadlineMs === 0 || entry.deadlineMs > this.nowMs);
+    return exists ? this.#refer(entry) : 0;
+  }
+
   peek(bytes: Uint8Array, start: number, length: number): number {
     const entry = this.#entries.get(keyOf(bytes, start, length));
     if (entry === undefined) return 0;

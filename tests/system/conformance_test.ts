@@ -28,7 +28,7 @@ const GUARDED_VERSIONS: readonly Version[] = [2];
 /** Options that make the replies of `config get` equal: one database, and the memory and eviction of `withInmem`. */
 const AS_INMEM = ["--databases", "1", "--maxmemory", "256mb", "--maxmemory-policy", "allkeys-lru"];
 /** The names of commands that redis-server does not have. */
-const OWN_NAMES = ["lget", "remove", "size", "flush", "flushslots"];
+const OWN_NAMES = ["lget", "remove", "size", "flush", "flushslots", "hotkeys", "bigkeys"];
 /** The corpus uses `debug sleep`. With this `hz`, the server looks for expired timeouts every 2 ms. */
 const REDIS_WORDS = ["--enable-debug-command", "yes", "--hz", "500", ...AS_INMEM];
 /** The number of failures that are shown. After a first failure others often follow. */
