@@ -68,11 +68,7 @@ export class Problems {
       item.dataset.severity = severity;
       const [severityText, sentence] = /** @type {[Element, Element]} */ (/** @type {unknown} */ (item.children));
       setText(severityText, severity === "critical" ? "Critical" : "Warning");
-      // A subject that the sentence names already is not repeated.
-      setText(
-        /** @type {Node} */ (sentence.firstChild),
-        subject === "" || text.includes(subject) ? "" : `${subject}: `,
-      );
+      setText(/** @type {Node} */ (sentence.firstChild), `${subject}: `);
       setText(/** @type {Node} */ (sentence.lastChild), text);
     });
   }
