@@ -6,7 +6,7 @@
 
 import { assert, assertMatch } from "@std/assert";
 import { join } from "@std/path";
-import { type Launcher, systemTest } from "./launcher.ts";
+import { type Launcher, systemTest, type SystemTestOptions } from "./launcher.ts";
 
 /** Returns whether a command can be run on this machine and succeeds. */
 export async function canRun(program: string, ...args: string[]): Promise<boolean> {
@@ -39,9 +39,10 @@ export function testWhere(
   needed: string,
   name: string,
   body: (launcher: Launcher) => Promise<void>,
-  { ignore: isIgnored = false }: Pick<Deno.TestDefinition, "ignore"> = {},
+  { ignore: isIgnored = false, ...options }: SystemTestOptions = {},
 ): void {
-  systemTest(condition ? name : `${name} (left out: it needs ${needed})`, { ignore: !condition || isIgnored }, body);
+  const fullName = condition ? name : `${name} (left out: it needs ${needed})`;
+  systemTest(fullName, { ignore: !condition || isIgnored, ...options }, body);
 }
 
 /** Whether file systems can be mounted on this machine. */

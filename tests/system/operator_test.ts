@@ -1,6 +1,7 @@
 /**
- * What an operator on call sees: something goes wrong, and a query to a real Prometheus shows it within ten seconds, at
- * the program itself and at the proxy. The alert of cluster/alerts.yml for it is then pending.
+ * What an operator on call sees: something goes wrong, and within ten seconds a query to a real Prometheus shows it, at
+ * the program itself and at the proxy, and so does the live page of the proxy in a real Chromium. The alert of
+ * cluster/alerts.yml for it is then pending.
  */
 
 import { assertEquals } from "@std/assert";
@@ -8,6 +9,7 @@ import { join } from "@std/path";
 import { ROOT } from "../../cluster/role_process.ts";
 import { makeCertificates } from "../../src/role/certs.ts";
 import { isLong } from "../support/amount.ts";
+import { CHROMIUM, type Page, TestBrowser } from "../support/browser.ts";
 import { fillDisk, MOUNTS, testWhere, withDisk } from "../support/disks.ts";
 import { type Launcher, metricsOf, type Role } from "../support/launcher.ts";
 import { PROMETHEUS, Prometheus } from "../support/prometheus.ts";
@@ -34,6 +36,8 @@ interface Watched {
   readonly servers: readonly Role[];
   /** The folder of the last server's data, on a small disk. */
   readonly disk: string;
+  /** The page of the proxy; there is none on a machine without Chromium. */
+  readonly page: Page | undefined;
 }
 
 /** Something that goes wrong, and what an operator asks then. */
@@ -43,6 +47,8 @@ interface Incident {
   happen(watched: Watched): Promise<(() => Promise<unknown>) | void>;
   /** Returns the queries, each of which has to have a sample. */
   queries(watched: Watched): readonly string[];
+  /** What a problem on the page of the proxy says. */
+  onPage(watched: Watched): RegExp;
   /** The alert that is pending then. */
   readonly alert: string;
 }
@@ -63,6 +69,7 @@ const INCIDENTS: readonly Incident[] = [
       `inmem_problem{kind="big_key",subject="big",${at(proxy)}}`,
       `count by (subject) (inmem_problem{kind="big_key",subject="big"}) >= 2`,
     ],
+    onPage: () => /^Warning\s*big: .*33 MiB/,
     alert: "InmemBigKey",
   },
   {
@@ -82,6 +89,7 @@ const INCIDENTS: readonly Incident[] = [
       `inmem_problem{kind="hot_key",subject="hot",${at(proxy)}}`,
       `count by (subject) (inmem_problem{kind="hot_key",subject="hot"}) >= 2`,
     ],
+    onPage: () => /^Warning\s*hot: .* requests/,
     alert: "InmemHotKey",
   },
   {
@@ -97,6 +105,7 @@ const INCIDENTS: readonly Incident[] = [
       `inmem_server_writes_refused{${at(proxy)},server="${servers.at(-1)!.address}"} == 1`,
       `inmem_problem{kind="writes_refused",subject="${servers.at(-1)!.address}",${at(proxy)}}`,
     ],
+    onPage: ({ servers }) => new RegExp(`^Critical\\s*${servers.at(-1)!.address}: Writes are refused .*No space`),
     alert: "InmemWritesRefused",
   },
   {
@@ -110,6 +119,7 @@ const INCIDENTS: readonly Incident[] = [
       }),
       ...servers.map(({ address }) => `inmem_problem{kind="certificate_expiry",subject="${address}",${at(proxy)}}`),
     ],
+    onPage: ({ servers }) => new RegExp(`^Critical\\s*${servers[0]!.address}: The certificate expires in 4 days`),
     alert: "InmemCertificateExpires",
   },
   {
@@ -123,23 +133,27 @@ const INCIDENTS: readonly Incident[] = [
       `inmem_problem{kind="server_down",subject="${servers[0]!.address}",${at(proxy)}}`,
       `up{${at(servers[0]!)}} == 0`,
     ],
+    onPage: ({ servers }) => new RegExp(`^Critical\\s*${servers[0]!.address}: The server is down`),
     alert: "InmemServerDown",
   },
 ];
 
 /** Makes something go wrong, and waits until each query shows it. Returns the time that it took. */
 async function timeUntilSeen(watched: Watched, incident: Incident): Promise<number> {
-  const { prometheus } = watched;
+  const { prometheus, page } = watched;
   const startMs = performance.now();
   const more = await incident.happen(watched);
   let unseen = incident.queries(watched);
+  let problems: readonly string[] | undefined;
   const look = async () => {
     await more?.();
     const results = await Promise.all(unseen.map((query) => prometheus.query(query)));
     unseen = unseen.filter((_, index) => results[index]!.length === 0);
-    return unseen.length === 0;
+    problems = await page?.locator("#problem-list > li").allInnerTexts();
+    return unseen.length === 0 && (problems?.some((text) => text.search(incident.onPage(watched)) >= 0) ?? true);
   };
-  await until(look, () => `an operator sees that ${incident.name}: ${unseen.join("\n")}`, SEEN_MAX_MS);
+  const missing = () => `an operator sees that ${incident.name}: ${unseen.join("\n")}\non the page: ${problems}`;
+  await until(look, missing, SEEN_MAX_MS);
   const seenMs = performance.now() - startMs;
   const isPending = async () => (await prometheus.alerts()).some(({ name }) => name === incident.alert);
   await until(async () => (await more?.(), await isPending()), `${incident.alert} is pending`);
@@ -149,7 +163,7 @@ async function timeUntilSeen(watched: Watched, incident: Incident): Promise<numb
 testWhere(
   MOUNTS && PROMETHEUS !== undefined,
   "prometheus, and root to mount a small file system",
-  "each problem is visible in Prometheus within ten seconds, at the program and at the proxy",
+  "each problem is visible within ten seconds, in Prometheus and on the page",
   (launcher) =>
     withDisk(launcher, DISK_SIZE_BYTES, async (disk) => {
       const metrics = ["--metrics", "127.0.0.1:0"];
@@ -163,7 +177,9 @@ testWhere(
       for (const { alert } of INCIDENTS) {
         assertEquals((await prometheus.alerts()).filter(({ name }) => name === alert), []);
       }
-      const watched = { launcher, prometheus, proxy, servers, disk };
+      await using browser = CHROMIUM === undefined ? undefined : await TestBrowser.start();
+      const page = (await browser?.visit(proxy.process.page!))?.page;
+      const watched = { launcher, prometheus, proxy, servers, disk, page };
       for (const incident of INCIDENTS) {
         const seenMs = await timeUntilSeen(watched, incident);
         if (isLong) console.log(`${incident.name}: seen after ${(seenMs / 1000).toFixed(1)} s`);
@@ -173,5 +189,8 @@ testWhere(
       const refusals = `inmem_problem{kind="writes_refused"}`;
       await until(async () => (await prometheus.query(refusals)).length === 0, "writes are accepted again");
       await launcher.stop(servers.at(-1)!);
+      assertEquals(await browser?.faults() ?? [], []);
     }),
+  // Playwright keeps handles open until the process ends.
+  { sanitizeOps: false, sanitizeResources: false },
 );
