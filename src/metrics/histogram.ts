@@ -20,21 +20,24 @@ const BUCKETS_COUNT = 30 * BUCKETS_PER_DOUBLING;
 export class Histogram {
   // The counts are doubles: one that is never reset can exceed 32 bits within hours.
   readonly #counts = new Float64Array(BUCKETS_COUNT);
+  #total = 0;
 
   /** Counts a duration in ms `count` times. */
   add(durationMs: number, count = 1): void {
     const bucket = Math.floor(Math.log2(Math.max(durationMs, SHORTEST_MS) / SHORTEST_MS) * BUCKETS_PER_DOUBLING);
     this.#counts[Math.min(bucket, BUCKETS_COUNT - 1)]! += count;
+    this.#total += count;
   }
 
   /** Forgets all durations. */
   clear(): void {
     this.#counts.fill(0);
+    this.#total = 0;
   }
 
   /** The number of durations. */
   get total(): number {
-    return this.countUpTo(Infinity);
+    return this.#total;
   }
 
   /** Returns the number of durations below `boundMs`, which is a power of two of a microsecond, or infinite. */

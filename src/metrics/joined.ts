@@ -29,11 +29,13 @@ export interface JoinedFacts {
 /** Returns the fields of the text of `info`. */
 export function parseReport(text: string): Report {
   const report = new Map<string, string>();
-  for (const line of text.split("\r\n")) {
-    const colon = line.indexOf(":");
-    if (colon < 0) continue;
-    const name = line.slice(0, colon);
-    const value = line.slice(colon + 1);
+  for (let start = 0, end = 0; start < text.length; start = end + 2) {
+    end = text.indexOf("\r\n", start);
+    if (end < 0) end = text.length;
+    const colon = text.indexOf(":", start);
+    if (colon < 0 || colon >= end) continue;
+    const name = text.slice(start, colon);
+    const value = text.slice(colon + 1, end);
     report.set(name, value);
     if (!name.startsWith("db")) continue;
     for (const part of value.split(",")) {

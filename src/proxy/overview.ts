@@ -9,16 +9,17 @@
 import type { Report } from "../metrics/joined.ts";
 import type { Overview, ServerOverview } from "../metrics/overview.ts";
 import { problemsOf } from "../metrics/problems.ts";
-import type { RoleOverview } from "../role/role_overview.ts";
+import { roleOverview } from "../role/role_overview.ts";
 import type { Pool } from "../route/pool.ts";
 import type { Cluster } from "./backend/cluster.ts";
 import type { ServerReport } from "./backend/server_stats.ts";
 import type { ProxyFacts } from "./metrics.ts";
 
 /** Returns the overview of a proxy. */
-export function proxyOverview(role: RoleOverview, { cluster, servers }: ProxyFacts): Overview {
+export function proxyOverview(facts: Omit<ProxyFacts, "problems">): Overview {
+  const { cluster, servers } = facts;
   const overview = {
-    ...role,
+    ...roleOverview(facts),
     keys: sumOf(servers, "keys"),
     usedBytes: sumOf(servers, "usedBytes"),
     limitBytes: sumOf(servers, "limitBytes"),

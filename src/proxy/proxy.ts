@@ -33,7 +33,6 @@ import type { Report } from "../metrics/joined.ts";
 import type { Section } from "../metrics/metric.ts";
 import type { Observed, Overview, Problem } from "../metrics/overview.ts";
 import type { ServedSocket } from "../net/socket.ts";
-import { roleOverview } from "../role/role_overview.ts";
 import { openServing, ServingRole, type ServingSettings, type ServingSockets } from "../role/serving_role.ts";
 import { FlushQueue } from "../route/flush_queue.ts";
 import { readMembers, watchMembers } from "../route/members.ts";
@@ -266,8 +265,7 @@ export class Proxy extends ServingRole<Session> implements SessionHost, Observed
   }
 
   overview(): Overview {
-    const facts = this.#facts();
-    return proxyOverview(roleOverview(facts), facts);
+    return proxyOverview(this.#facts());
   }
 
   problems(): readonly Problem[] {
@@ -285,7 +283,7 @@ export class Proxy extends ServingRole<Session> implements SessionHost, Observed
   #facts(): ProxyFacts {
     const { pools } = this.#cluster;
     const reported = pools.map((pool) => this.#serverStats.of(pool));
-    return {
+    const facts: Omit<ProxyFacts, "problems"> = {
       ...this.roleFacts({
         authorityExpiresMs: this.#backend.authorityExpiresMs,
         blockedClients: this.#waits.count + this.connections.pause.heldCount,
@@ -298,8 +296,8 @@ export class Proxy extends ServingRole<Session> implements SessionHost, Observed
       reports: reportsOf(reported.filter((_, index) => pools[index]!.state !== "down")),
       lastReports: reportsOf(reported),
       servers: serverOverviews(this.#cluster, reported),
-      problems: () => this.problems(),
     };
+    return { ...facts, problems: () => proxyOverview(facts).problems };
   }
 
   override notReady(): string | undefined {

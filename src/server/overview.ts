@@ -7,12 +7,14 @@
 import { SLOTS_COUNT } from "../limits.ts";
 import type { Overview, ServerOverview } from "../metrics/overview.ts";
 import { problemsOf } from "../metrics/problems.ts";
-import type { RoleOverview } from "../role/role_overview.ts";
+import { roleOverview } from "../role/role_overview.ts";
 import type { ServerFacts } from "./metrics.ts";
 
-/** Returns the overview of a server from its parts. */
-export function serverOverview(role: RoleOverview, { data: facts, persistence, standoutKeys }: ServerFacts): Overview {
-  const { usedBytes, limitBytes, keys, evictedKeys, expiredKeys, hits, misses } = facts;
+/** Returns the overview of a server. */
+export function serverOverview(facts: Omit<ServerFacts, "problems">): Overview {
+  const { persistence, standoutKeys } = facts;
+  const { usedBytes, limitBytes, keys, evictedKeys, expiredKeys, hits, misses } = facts.data;
+  const role = roleOverview(facts);
   const data = { keys, usedBytes, limitBytes, evictedKeys, expiredKeys, hits, misses };
   const itself: ServerOverview = {
     address: role.address,
@@ -20,7 +22,7 @@ export function serverOverview(role: RoleOverview, { data: facts, persistence, s
     slots: SLOTS_COUNT,
     slotsLent: 0,
     ...data,
-    evicts: facts.evicts,
+    evicts: facts.data.evicts,
     opsPerSecond: role.opsPerSecond,
     p50Ms: role.p50Ms,
     p99Ms: role.p99Ms,

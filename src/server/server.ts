@@ -29,7 +29,6 @@ import type { Observed, Overview, Problem } from "../metrics/overview.ts";
 import type { ServedSocket } from "../net/socket.ts";
 import { HugePages } from "../role/huge_pages.ts";
 import { defaultClientMemoryLimit } from "../role/memory_limit.ts";
-import { roleOverview } from "../role/role_overview.ts";
 import { openServing, ServingRole, type ServingSettings, type ServingSockets } from "../role/serving_role.ts";
 import { runFor } from "../run_for.ts";
 import { Store } from "../store/store.ts";
@@ -175,8 +174,7 @@ export class Server extends ServingRole<Session> implements SessionHost, Observe
   }
 
   overview(): Overview {
-    const facts = this.#facts();
-    return serverOverview(roleOverview(facts), facts);
+    return serverOverview(this.#facts());
   }
 
   problems(): readonly Problem[] {
@@ -192,7 +190,7 @@ export class Server extends ServingRole<Session> implements SessionHost, Observe
   }
 
   #facts(): ServerFacts {
-    return {
+    const facts: Omit<ServerFacts, "problems"> = {
       ...this.roleFacts({
         blockedClients: this.shared.waiters.count + this.shared.pause.heldCount,
         channels: this.shared.channels,
@@ -200,8 +198,8 @@ export class Server extends ServingRole<Session> implements SessionHost, Observe
       data: { ...this.store.statistics, evicts: this.store.room.evicts },
       persistence: this.#persistence.status,
       standoutKeys: this.shared.keys.standouts(this.store.nowMs),
-      problems: () => this.problems(),
     };
+    return { ...facts, problems: () => serverOverview(facts).problems };
   }
 
   override notReady(): string | undefined {
