@@ -6,8 +6,9 @@
  *                         ◄─text───       ◄─report─
  * ```
  *
- * Each scrape comes after the last reports are too old, so that the proxy asks all servers again. All programs share
- * the cores of the machine. The time in which this process was ready to run, but others ran, is reported too.
+ * The servers are stand-ins that repeat the replies of a real one (support/many_servers.ts). Each scrape comes after
+ * the last reports are too old, so that the proxy asks all servers again. All programs share the cores of the machine.
+ * The time in which this process was ready to run, but others ran, is reported too.
  *
  * @module
  */
