@@ -29,7 +29,8 @@ export interface JoinedFacts {
 /** Returns the fields of the text of `info`. */
 export function parseReport(text: string): Report {
   const report = new Map<string, string>();
-  for (let start = 0, end = 0; start < text.length; start = end + 2) {
+  let end = 0;
+  for (let start = 0; start < text.length; start = end + 2) {
     end = text.indexOf("\r\n", start);
     if (end < 0) end = text.length;
     const colon = text.indexOf(":", start);
