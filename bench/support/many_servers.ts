@@ -1,5 +1,5 @@
 /**
- * A program that stands in for many inmem servers on machines of their own, for scrape.ts: `many_servers.ts COUNT`. It
+ * A program that stands in for many inmem servers on other machines, for scrape.ts: `many_servers.ts COUNT`. It
  * prints their addresses as a list in JSON, and ends when its input does.
  *
  * One real server replies to each request once. The stand-ins repeat its replies, each with its own run id, so that
