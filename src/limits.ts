@@ -481,6 +481,16 @@ export const HTTP_READ_COST_MS = 0.02;
 export const HTTP_RESPONSE_COST_MAX_MS = 50;
 /** The bytes of a response whose writing is charged 1 ms. */
 export const HTTP_BYTES_PER_MS = 512 * 1024;
+/**
+ * The most bytes of responses that are being written at a time. Beyond it, the connections that have taken longest to
+ * read theirs are closed.
+ */
+export const HTTP_RESPONSES_MAX_BYTES = 8 * 1024 * 1024;
+/**
+ * The memory that the port may take: {@linkcode HTTP_RESPONSES_MAX_BYTES}, read buffers of 64 KiB, the connections
+ * themselves, and the modules that are loaded for it. It took 2 MB without connections.
+ */
+export const HTTP_MEMORY_BYTES = 20 * 1024 * 1024;
 /** The most bytes that are read and dropped of a connection whose request was refused. */
 export const HTTP_DROPPED_MAX_BYTES = 256 * 1024;
 

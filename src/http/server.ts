@@ -19,6 +19,7 @@ import { Clients } from "../net/clients.ts";
 import type { Listener } from "../net/listener.ts";
 import type { HttpHandler } from "./message.ts";
 import { HttpSession } from "./session.ts";
+import { OutgoingBytes } from "./outgoing_bytes.ts";
 import { TimeShare } from "./time_share.ts";
 
 /** The share of the connections that are served at a time. */
@@ -53,7 +54,7 @@ export class HttpServer {
     const { listener, handle, warn, reportBug, urgentPaths = new Set() } = options;
     const { connections = HTTP_CONNECTIONS_MAX_COUNT + HTTP_SPARE_CONNECTIONS_COUNT } = options;
     const timeShare = this.#timeShare;
-    const share = { handle, reportBug, timeShare, urgentPaths };
+    const share = { handle, reportBug, timeShare, urgentPaths, outgoing: new OutgoingBytes() };
     let mayAccept = 0;
     this.#listener = listener;
     this.#clients = new Clients<HttpSession>({

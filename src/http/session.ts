@@ -46,12 +46,14 @@ import type {
 import { textResponse } from "./message.ts";
 import { HeadScanner, parseHead, RequestProblem } from "./request_head.ts";
 import { formatHead } from "./response_head.ts";
+import type { OutgoingBytes } from "./outgoing_bytes.ts";
 import type { TimeShare } from "./time_share.ts";
 
 /** The part of a server that all its sessions share. */
 export interface SessionShare {
   readonly handle: HttpHandler;
   readonly timeShare: TimeShare;
+  readonly outgoing: OutgoingBytes;
   /** The paths whose requests go before others. */
   readonly urgentPaths: ReadonlySet<string>;
   /** Logs an exception that nothing should throw. */
@@ -254,7 +256,13 @@ export class HttpSession implements ClientSession {
     bytes.set(head);
     if (!isHead) bytes.set(body, head.length);
     this.#share.timeShare.spend(HTTP_REQUEST_COST_MS + bytes.length / HTTP_BYTES_PER_MS);
-    await this.#connection.write(bytes);
+    const { outgoing } = this.#share;
+    outgoing.begin(this, bytes.length);
+    try {
+      await this.#connection.write(bytes);
+    } finally {
+      outgoing.end(this);
+    }
   }
 
   /** Sends events until the viewer leaves. */

@@ -41,7 +41,11 @@ export async function proxyMain(argv: readonly string[]): Promise<number> {
   const authorities = values.ca === undefined ? undefined : readAuthorities(values.ca);
   const { settings: listening, sources } = await resolveListening(values);
   for (const warning of sources.warnings) logger.warn(warning);
-  const memory = planProxyMemory({ clients: values["max-client-memory"], connections: values["max-clients"] });
+  const memory = planProxyMemory({
+    clients: values["max-client-memory"],
+    connections: values["max-clients"],
+    hasPort: values.metrics !== undefined,
+  });
   const members = readMembers(values.servers);
   // The list may grow later; the plan counts the servers at the start.
   const descriptors = planProxyDescriptors(

@@ -9,8 +9,8 @@
  *
  * A process that exceeds its control group is killed without notice, so all parts together have to fit:
  *
- * - *runtime*: the program, the engine's heap with its garbage, a snapshot's buffers, and the part of the program's
- *   file that has to stay in memory, as measured in control groups of 128 to 512 MB.
+ * - *runtime*: the program, the port of `--metrics`, the engine's heap with its garbage, a snapshot's buffers, and the
+ *   part of the program's file that has to stay in memory, as measured in control groups of 128 to 512 MB.
  * - *data*: three quarters of all, or less, so that the runtime and at least an eighth for clients are left.
  * - *clients*: a quarter of data, within bounds, as far as there is room.
  * - *connections*: the cost of each idle connection. If 10,000 of them do not fit, `--max-clients` is lowered.
@@ -33,6 +33,7 @@ import {
   CONNECTION_MEMORY_BYTES,
   CONNECTIONS_MEMORY_MAX_SHARE,
   FREED_QUEUE_MAX_BYTES,
+  HTTP_MEMORY_BYTES,
   MEMORY_LIMIT_DEFAULT_SHARE,
   MEMORY_LIMIT_MAX_BYTES,
   MEMORY_LIMIT_MIN_BYTES,
@@ -62,6 +63,8 @@ export interface MemoryWishes {
   readonly clients?: number | undefined;
   /** The number of connections, by `--max-clients`. */
   readonly connections: number;
+  /** Whether there is a port of `--metrics`. */
+  readonly hasPort?: boolean;
 }
 
 /** How memory is divided. */
@@ -94,10 +97,11 @@ export interface MemoryPlan {
  */
 export function planServerMemory(wishes: MemoryWishes, sources: MemorySources = readSources()): MemoryPlan {
   const { available, owner } = availableMemory(sources);
+  const runtime = runtimeBytes(wishes);
   const { data, reason } = wishes.data === undefined
-    ? defaultDataLimit(available, owner, wishes.clients)
+    ? defaultDataLimit(available, owner, runtime, wishes.clients)
     : { data: wishes.data, reason: "--max-memory" };
-  const rest = available - RUNTIME_MEMORY_BYTES - data;
+  const rest = available - runtime - data;
   const least = wishes.clients ?? Math.floor(available * CLIENTS_MEMORY_MIN_SHARE);
   const warnings: string[] = [];
   if (rest < least) {
@@ -105,9 +109,7 @@ export function planServerMemory(wishes: MemoryWishes, sources: MemorySources = 
       `The ${owner}'s ${formatSize(available)} may not be enough: --max-memory takes ${
         formatSize(data)
       }, clients up to ` +
-        `${formatSize(least)}, and the runtime about ${
-          formatSize(RUNTIME_MEMORY_BYTES)
-        }; the system may end this process`,
+        `${formatSize(least)}, and the runtime about ${formatSize(runtime)}; the system may end this process`,
     );
   }
   const shares = shareAmongClients(Math.max(rest, least), defaultClientMemoryLimit(data), wishes);
@@ -122,12 +124,12 @@ export function planServerMemory(wishes: MemoryWishes, sources: MemorySources = 
  */
 export function planProxyMemory(wishes: MemoryWishes, sources: MemorySources = readSources()): MemoryPlan {
   const { available, owner } = availableMemory(sources);
-  const rest = available - RUNTIME_MEMORY_BYTES;
-  if (available < PROXY_MEMORY_MIN_BYTES) {
+  const runtime = runtimeBytes(wishes);
+  const rest = available - runtime;
+  const needed = PROXY_MEMORY_MIN_BYTES - RUNTIME_MEMORY_BYTES + runtime;
+  if (available < needed) {
     throw new StartError(
-      `Cannot run in the ${owner}'s ${formatSize(available)} of memory: expected ${
-        formatSize(PROXY_MEMORY_MIN_BYTES)
-      } ` +
+      `Cannot run in the ${owner}'s ${formatSize(available)} of memory: expected ${formatSize(needed)} ` +
         "or more, or the system may end this process at any time",
     );
   }
@@ -135,7 +137,7 @@ export function planProxyMemory(wishes: MemoryWishes, sources: MemorySources = r
   if (wishes.clients !== undefined && wishes.clients > rest) {
     warnings.push(
       `The ${owner}'s ${formatSize(available)} may not be enough: --max-client-memory takes ` +
-        `${formatSize(wishes.clients)}, and the runtime about ${formatSize(RUNTIME_MEMORY_BYTES)}; ` +
+        `${formatSize(wishes.clients)}, and the runtime about ${formatSize(runtime)}; ` +
         "the system may end this process",
     );
   }
@@ -153,22 +155,23 @@ export function planProxyMemory(wishes: MemoryWishes, sources: MemorySources = r
 function defaultDataLimit(
   available: number,
   owner: string,
+  runtime: number,
   clients: number | undefined,
 ): Pick<MemoryPlan, "data" | "reason"> {
   const percent = Math.round(MEMORY_LIMIT_DEFAULT_SHARE * 100);
   const share = Math.floor(available * MEMORY_LIMIT_DEFAULT_SHARE);
   const forClients = clients ?? Math.floor(available * CLIENTS_MEMORY_MIN_SHARE);
-  const left = available - RUNTIME_MEMORY_BYTES - forClients;
+  const left = available - runtime - forClients;
   const data = Math.min(share, left, MEMORY_LIMIT_MAX_BYTES);
   if (data < MEMORY_LIMIT_MIN_BYTES) {
     const needed = clients === undefined
-      ? (MEMORY_LIMIT_MIN_BYTES + RUNTIME_MEMORY_BYTES) / (1 - CLIENTS_MEMORY_MIN_SHARE)
-      : MEMORY_LIMIT_MIN_BYTES + RUNTIME_MEMORY_BYTES + clients;
+      ? (MEMORY_LIMIT_MIN_BYTES + runtime) / (1 - CLIENTS_MEMORY_MIN_SHARE)
+      : MEMORY_LIMIT_MIN_BYTES + runtime + clients;
     throw new StartError(
       `Cannot choose a memory limit: the ${owner}'s ${
         formatSize(available)
       } leave no room for data beside the runtime ` +
-        `(about ${formatSize(RUNTIME_MEMORY_BYTES)}) and clients (${formatSize(forClients)}): expected ` +
+        `(about ${formatSize(runtime)}) and clients (${formatSize(forClients)}): expected ` +
         `${formatSize(Math.ceil(needed / MEGABYTE) * MEGABYTE)} or more, or --max-memory SIZE to run at your own risk`,
     );
   }
@@ -177,8 +180,13 @@ function defaultDataLimit(
     return { data, reason: `the most possible; the ${owner} has ${formatSize(available)}` };
   }
   if (data === share) return { data, reason: `${percent} % of ${whole}` };
-  const kept = `${formatSize(RUNTIME_MEMORY_BYTES)} for the runtime and ${formatSize(forClients)} for clients`;
+  const kept = `${formatSize(runtime)} for the runtime and ${formatSize(forClients)} for clients`;
   return { data, reason: `what ${whole} leave after ${kept}` };
+}
+
+/** Returns the memory that is kept for the runtime, and for the port of `--metrics`. */
+function runtimeBytes({ hasPort = false }: MemoryWishes): number {
+  return RUNTIME_MEMORY_BYTES + (hasPort ? HTTP_MEMORY_BYTES : 0);
 }
 
 const MEGABYTE = 1024 * 1024;

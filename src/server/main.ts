@@ -38,6 +38,7 @@ export async function serverMain(argv: readonly string[]): Promise<number> {
     data: values["max-memory"],
     clients: values["max-client-memory"],
     connections: values["max-clients"],
+    hasPort: values.metrics !== undefined,
   });
   const descriptors = planServerDescriptors(memory.connections, values.metrics !== undefined);
   for (const warning of [...memory.warnings, ...descriptors.warnings]) logger.warn(warning);

@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { EventStream } from "../../src/http/event_stream.ts";
 import { type HttpHandler, textResponse } from "../../src/http/message.ts";
+import { OutgoingBytes } from "../../src/http/outgoing_bytes.ts";
 import { HttpServer, type HttpServerOptions } from "../../src/http/server.ts";
 import { HttpSession } from "../../src/http/session.ts";
 import { TimeShare } from "../../src/http/time_share.ts";
@@ -158,6 +159,7 @@ Deno.test("a connection that is late with a step is closed, each step with its d
         return { status: 200, type: "text/plain", body: path === "/large" ? LARGE : "ok" };
       },
       timeShare: new TimeShare(),
+      outgoing: new OutgoingBytes(),
       urgentPaths: new Set(),
       reportBug: (error) => {
         throw error;

@@ -1,11 +1,20 @@
 /** Tests how memory is divided for containers and machines of all sizes. */
 
-import { assert, assertEquals, assertGreaterOrEqual, assertLessOrEqual, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertGreaterOrEqual,
+  assertLessOrEqual,
+  assertThrows,
+} from "@std/assert";
 import { StartError } from "../../src/errors.ts";
 import {
   CONNECTION_MEMORY_BYTES,
+  HTTP_MEMORY_BYTES,
   MEMORY_LIMIT_MAX_BYTES,
   MEMORY_LIMIT_MIN_BYTES,
+  PROXY_MEMORY_MIN_BYTES,
   RUNTIME_MEMORY_BYTES,
 } from "../../src/limits.ts";
 import { planProxyMemory, planServerMemory } from "../../src/role/memory_limit.ts";
@@ -104,4 +113,20 @@ Deno.test("planProxyMemory() divides the container between clients and the runti
 
 Deno.test("planServerMemory() uses the memory that this process really has", () => {
   assertLessOrEqual(planServerMemory(USUAL).data, Deno.systemMemoryInfo().total);
+});
+
+Deno.test("both plans keep memory for the port of --metrics", () => {
+  const wishes = { ...USUAL, hasPort: true };
+  const [without, server] = [planServerMemory(USUAL, container(256)), planServerMemory(wishes, container(256))];
+  assertEquals(without.data - server.data, HTTP_MEMORY_BYTES);
+  for (const megabytes of [150, 200, 256, 1024]) {
+    const { clients, connections } = planProxyMemory(wishes, container(megabytes));
+    const rest = megabytes * MB - RUNTIME_MEMORY_BYTES - HTTP_MEMORY_BYTES;
+    assertLessOrEqual(clients + connections * CONNECTION_MEMORY_BYTES, rest);
+  }
+  assertThrows(
+    () => planProxyMemory(wishes, container(PROXY_MEMORY_MIN_BYTES / 1024 / 1024 + 10)),
+    StartError,
+    "Cannot run",
+  );
 });
