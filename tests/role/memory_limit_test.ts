@@ -1,13 +1,6 @@
 /** Tests how memory is divided for containers and machines of all sizes. */
 
-import {
-  assert,
-  assertAlmostEquals,
-  assertEquals,
-  assertGreaterOrEqual,
-  assertLessOrEqual,
-  assertThrows,
-} from "@std/assert";
+import { assert, assertEquals, assertGreaterOrEqual, assertLessOrEqual, assertThrows } from "@std/assert";
 import { StartError } from "../../src/errors.ts";
 import {
   CONNECTION_MEMORY_BYTES,
