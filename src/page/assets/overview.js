@@ -8,8 +8,16 @@ import { Table } from "./table.js";
 /** @import { Overview, Problem, ServerOverview } from "../../metrics/overview.ts" */
 /** @import { Cell } from "./table.js" */
 
-/** The problems that are shown before the rest is asked for. */
-const PROBLEMS_SHOWN_COUNT = 6;
+/** The part of the page that shows more about a kind of problem, and its title; the servers for all other kinds. */
+const PLACES = /** @type {Readonly<Record<string, readonly [href: string, title: string]>>} */ ({
+  big_key: ["#hot", "Big keys"],
+  hot_key: ["#hot", "Hot keys"],
+  slow_commands: ["#slow", "Slow log"],
+  clients_near_limit: ["#clients", "Clients"],
+});
+
+/** The number of problems of one kind that are shown before the others are folded. */
+const SHOWN_OF_KIND_COUNT = 3;
 /** From this many servers on, the table has a filter. */
 const FILTERED_SERVERS_COUNT = 8;
 /** The hash slots of a cluster. */
@@ -19,58 +27,94 @@ const MEMORY_TIGHT = 0.9;
 /** Values of a server that are older than this, in ms, are said to be. */
 const OLD_AFTER_MS = 5000;
 
+/**
+ * A problem on the screen, and others of its kind folded.
+ *
+ * @typedef {object} ProblemView
+ * @property {HTMLElement} item
+ * @property {HTMLElement} first
+ * @property {HTMLElement} more
+ * @property {HTMLElement} summary
+ * @property {HTMLElement} others
+ */
+
 /** The list of problems, and what a screen reader says of it. */
 export class Problems {
   constructor() {
-    this.showsAll = false;
     /** @type {Map<string, string>} */
     this.known = new Map();
     this.isFirst = true;
-    /** @type {Overview | undefined} */
-    this.overview = undefined;
-    byId("problem-more").addEventListener("click", () => {
-      this.showsAll = !this.showsAll;
-      if (this.overview !== undefined) this.show(this.overview);
-    });
+    /** @type {Map<string, ProblemView>} */
+    this.views = new Map();
   }
 
   /** @param {Overview} overview */
   show(overview) {
-    this.overview = overview;
-    const { problems, servers } = overview;
-    const ordered = [...problems].sort((a, b) => Number(b.severity === "critical") - Number(a.severity === "critical"));
-    const shown = this.showsAll ? ordered : ordered.slice(0, PROBLEMS_SHOWN_COUNT);
-    this.showList(shown);
-    const more = byId("problem-more");
-    more.hidden = problems.length <= PROBLEMS_SHOWN_COUNT;
-    setText(more, this.showsAll ? "Show fewer problems" : `Show ${problems.length - shown.length} more problems`);
+    const { problems, servers, role } = overview;
+    this.showList(problems);
     const well = byId("well");
     well.hidden = problems.length > 0;
     well.dataset.tone = "good";
     const up = servers.filter(({ state }) => state === "up").length;
-    const ofServers = overview.role === "proxy" ? ` ${up} of ${servers.length} servers are up.` : "";
-    setText(well, `No problems.${ofServers}`);
+    setText(well, role === "proxy" ? `No problems. ${up} of ${servers.length} servers are up.` : "No problems.");
     this.announce(problems);
     showTitle(overview);
   }
 
-  /** @param {readonly Problem[]} shown */
-  showList(shown) {
-    const list = byId("problem-list");
-    list.hidden = shown.length === 0;
-    while (list.children.length > shown.length) list.lastElementChild?.remove();
-    while (list.children.length < shown.length) {
-      const text = make("p", {}, make("strong"), make("span"));
-      list.append(make("li", {}, make("span", { class: "severity" }), text));
+  /**
+   * Shows a few problems of each kind, and folds the others. So a hundred servers with one problem do not hide another.
+   *
+   * @param {readonly Problem[]} problems
+   */
+  showList(problems) {
+    /** @type {Map<string, Problem[]>} */
+    const kinds = new Map();
+    const isCritical = (/** @type {Problem} */ { severity }) => Number(severity === "critical");
+    for (const problem of [...problems].sort((a, b) => isCritical(b) - isCritical(a))) {
+      const name = `${problem.severity} ${problem.kind}`;
+      const others = kinds.get(name);
+      if (others === undefined) kinds.set(name, [problem]);
+      else others.push(problem);
     }
-    shown.forEach(({ severity, subject, text }, i) => {
-      const item = /** @type {HTMLElement} */ (list.children[i]);
-      item.dataset.severity = severity;
-      const [severityText, sentence] = /** @type {[Element, Element]} */ (/** @type {unknown} */ (item.children));
-      setText(severityText, severity === "critical" ? "Critical" : "Warning");
-      setText(/** @type {Node} */ (sentence.firstChild), `${subject}: `);
-      setText(/** @type {Node} */ (sentence.lastChild), text);
-    });
+    const list = byId("problem-list");
+    list.hidden = problems.length === 0;
+    const unused = new Set(this.views.keys());
+    /** @type {Element | null} */
+    let next = list.firstElementChild;
+    for (const [name, all] of kinds) {
+      all.slice(0, SHOWN_OF_KIND_COUNT).forEach((problem, i) => {
+        const key = `${name} ${i}`;
+        unused.delete(key);
+        const view = this.views.get(key) ?? this.add(key, problem);
+        if (view.item === next) next = next.nextElementSibling;
+        else list.insertBefore(view.item, next);
+        showProblem(view.first, problem);
+        fold(view, i + 1 === SHOWN_OF_KIND_COUNT ? all.slice(SHOWN_OF_KIND_COUNT) : []);
+      });
+    }
+    for (const key of unused) {
+      this.views.get(key)?.item.remove();
+      this.views.delete(key);
+    }
+  }
+
+  /**
+   * @param {string} name
+   * @param {Problem} problem
+   * @returns {ProblemView}
+   */
+  add(name, { kind, severity }) {
+    const badge = make("span", { class: "severity" }, severity === "critical" ? "Critical" : "Warning");
+    const first = make("span", {}, ...problemParts());
+    const [href, title] = PLACES[kind] ?? ["#servers", "Servers"];
+    const summary = make("summary");
+    const others = make("ul");
+    const more = make("details", {}, summary, others);
+    const text = make("div", {}, first, " ", make("a", { href }, title), more);
+    const item = make("li", { "data-severity": severity }, badge, text);
+    const view = { item, first, more, summary, others };
+    this.views.set(name, view);
+    return view;
   }
 
   /**
@@ -88,6 +132,35 @@ export class Problems {
     this.known = present;
     if (sentences.length > 0) setText(byId("announcement"), sentences.slice(0, 5).join(" "));
   }
+}
+
+/** Makes the elements of a problem: its subject, and its sentence. */
+function problemParts() {
+  return [make("strong"), make("span")];
+}
+
+/**
+ * Shows problems folded.
+ *
+ * @param {ProblemView} view
+ * @param {readonly Problem[]} problems
+ */
+function fold({ more, summary, others }, problems) {
+  more.hidden = problems.length === 0;
+  setText(summary, `and ${problems.length} more like it`);
+  while (others.children.length > problems.length) others.lastElementChild?.remove();
+  while (others.children.length < problems.length) others.append(make("li", {}, ...problemParts()));
+  problems.forEach((problem, i) => showProblem(/** @type {Element} */ (others.children[i]), problem));
+}
+
+/**
+ * @param {Element} element
+ * @param {Problem} problem
+ */
+function showProblem(element, { subject, text }) {
+  const [strong, sentence] = element.children;
+  if (strong !== undefined) setText(strong, `${subject}: `);
+  if (sentence !== undefined) setText(sentence, /[.!?]$/.test(text) ? text : `${text}.`);
 }
 
 /**
