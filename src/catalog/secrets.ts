@@ -27,6 +27,9 @@ export type IsSecret = (index: number) => boolean;
 const HARMLESS_SETTINGS =
   /^(append|auto-aof|client-|hz$|latency-|lazyfree-|max|notify-|proto-|save$|slowlog-|timeout$)/;
 
+/** The settings of Redis that hold secrets. Their names are shown. Any other unknown name may be a password itself. */
+const SECRET_SETTINGS = ["requirepass", "masterauth", "masteruser", "tls-key-file-pass", "tls-client-key-file-pass"];
+
 /** The most bytes of a word that are looked at. The names of settings are shorter. */
 const SETTING_NAME_MAX_BYTES = 64;
 
@@ -88,7 +91,9 @@ function settingValues(call: Call, from: number): IsSecret | undefined {
     if (at < from + 2) return false;
     const isName = (at - from) % 2 === 0;
     const name = textOf(call, isName ? at : at - 1);
-    return isName ? !isSettingName(call, at) || at + 1 === call.count : !HARMLESS_SETTINGS.test(name);
+    if (!isName) return !HARMLESS_SETTINGS.test(name);
+    return at + 1 === call.count || !isSettingName(call, at) ||
+      !(HARMLESS_SETTINGS.test(name) || SECRET_SETTINGS.includes(name));
   };
 }
 

@@ -201,6 +201,40 @@ async function factsOf(client: RespClient): Promise<string> {
   return await ask(client, "client", "list", "flags", "O");
 }
 
+testEachRole("slowlog shows no secret of any command that has one", async ({ name, resp, native }) => {
+  using client = await resp();
+  using other = await native();
+  await say(client, "config set slowlog-log-slower-than 0");
+  const lines = [
+    "auth secret-word",
+    "auth default secret-word",
+    "auth a b secret-word",
+    "hello 3 auth default secret-word",
+    "hello 2 auth default secret-word setname me",
+    "hello 3 auht default secret-word",
+    "config set requirepass secret-word",
+    "config set masterauth secret-word slowlog-max-len 100",
+    "config set secret-word secret-word",
+    "command getkeys auth secret-word",
+    "command getkeys auht secret-word",
+    "acl setuser me >secret-word",
+  ];
+  for (const line of lines) {
+    await say(client, line);
+    await say(client, "multi");
+    await say(client, line);
+    await say(client, "exec");
+    await other.call(...line.split(" "));
+  }
+  await say(client, "get last");
+  const shown = await slowLines(client);
+  assert(shown.includes("get last"));
+  // A proxy authenticates its clients itself.
+  assert(name === "proxy" || shown.includes("auth (redacted)"), shown.join(", "));
+  assert(shown.includes("config set masterauth (redacted) slowlog-max-len 100") === (name === "server"));
+  assertEquals(shown.filter((line) => line.includes("secret-word")), []);
+});
+
 testEachRole("monitor is refused where it makes no sense, and restricts its client", async ({ resp, native }) => {
   using client = await resp();
   using other = await native();
