@@ -86,6 +86,16 @@ export class Pause {
     return this.#kind !== undefined;
   }
 
+  /** The commands that are held back at present, in Redis's words: `none`, `write` or `all`. */
+  get kind(): PauseKind | "none" {
+    return this.#kind ?? "none";
+  }
+
+  /** The time until the pause ends, in ms; 0 without one. */
+  get leftMs(): number {
+    return this.isOn ? Math.max(0, Math.ceil(this.#endsMs - performance.now())) : 0;
+  }
+
   /** The number of commands that are held back. */
   get heldCount(): number {
     return this.#held.size;

@@ -77,6 +77,8 @@ export interface ServerOverview {
   readonly maxClients?: number;
   readonly inputBytes?: number;
   readonly outputBytes?: number;
+  /** The time until `client pause` ends, in ms; left out while clients are not paused. */
+  readonly pausedForMs?: number;
   /** The reason why the server refuses writes; left out while it accepts them. */
   readonly writesRefused?: string;
   /** The reason why the last snapshot failed; left out when it succeeded. */
@@ -122,6 +124,8 @@ export interface Overview {
   readonly uptimeMs: number;
   readonly clients: number;
   readonly maxClients: number;
+  /** The time until `client pause` ends, in ms; left out while clients are not paused. */
+  readonly pausedForMs?: number;
   readonly opsPerSecond: number;
   readonly p50Ms?: number;
   readonly p99Ms?: number;

@@ -172,6 +172,12 @@ export const PROBLEM_KINDS = {
     },
     ofServer: ({ address, clients, maxClients }) => manyClients(address, clients, maxClients),
   },
+  clients_paused: {
+    severity: "warning",
+    help: "The requests of clients are held back by `client pause`, all of them or those that write.",
+    ofRole: ({ role, address, pausedForMs }) => role === "proxy" ? paused(address, pausedForMs) : undefined,
+    ofServer: ({ address, pausedForMs }) => paused(address, pausedForMs),
+  },
   slow_commands: {
     severity: "warning",
     help: "One of a hundred commands takes longer than it should.",
@@ -224,6 +230,12 @@ function manyClients(subject: string, clients: number | undefined, maxClients: n
     return undefined;
   }
   return { subject, text: `${clients} of at most ${maxClients} clients are connected: raise --max-clients` };
+}
+
+function paused(subject: string, leftMs: number | undefined): Finding | undefined {
+  if (leftMs === undefined) return undefined;
+  const seconds = Math.ceil(leftMs / 1000);
+  return { subject, text: `Requests of clients are held back for ${seconds} s more: "client unpause" ends that` };
 }
 
 /** Finds slow commands, unless there are so few commands that one slow one is more than a hundredth of them. */

@@ -78,6 +78,7 @@ function reportedBy({ report, ageMs }: ServerReport): Partial<ServerOverview> {
     maxClients: number("maxclients"),
     inputBytes: number("total_net_input_bytes"),
     outputBytes: number("total_net_output_bytes"),
+    pausedForMs: number("paused_timeout_milliseconds") || undefined,
     writesRefused: text("log_last_error"),
     lastSaveFailed: text("last_save_error"),
     certificateExpiresInDays: number("tls_certificate_expires_in_days"),

@@ -287,6 +287,7 @@ export class Proxy extends ServingRole<Session> implements SessionHost, Observed
       ...this.roleFacts({
         authorityExpiresMs: this.#backend.authorityExpiresMs,
         blockedClients: this.#waits.count + this.connections.pause.heldCount,
+        pause: this.connections.pause,
         channels: this.#hub.channels,
       }),
       changes: this.#changes,

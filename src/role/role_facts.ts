@@ -29,6 +29,8 @@ export interface RoleFacts {
   readonly maxClients: number;
   /** The number of clients that wait in a command. */
   readonly blockedClients: number;
+  /** The commands that a pause of all clients holds back, and the time until its end in ms. */
+  readonly pause: { readonly kind: "none" | "write" | "all"; readonly leftMs: number };
   /** The channels and patterns that clients listen to. */
   readonly channels: { readonly channelCount: number; readonly patternCount: number };
   /** The memory of the process and of its host, in bytes. */
@@ -60,4 +62,4 @@ export interface RoleFacts {
 }
 
 /** The facts that a role adds to those that every role has in the same way. */
-export type OwnFacts = Pick<RoleFacts, "blockedClients" | "channels" | "authorityExpiresMs">;
+export type OwnFacts = Pick<RoleFacts, "blockedClients" | "pause" | "channels" | "authorityExpiresMs">;

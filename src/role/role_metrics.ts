@@ -109,6 +109,22 @@ export const CLIENT_METRICS: readonly Metric<RoleFacts>[] = [
   },
   {
     section: "clients",
+    field: "paused_actions",
+    type: "text",
+    help: "The commands that `client pause` holds back: `none`, `write` or `all`.",
+    read: ({ pause }) => pause.kind,
+  },
+  {
+    section: "clients",
+    field: "paused_timeout_milliseconds",
+    name: "clients_paused_seconds",
+    type: "gauge",
+    scale: 0.001,
+    help: "The time until `client pause` ends; 0 while clients are not paused.",
+    read: ({ pause }) => pause.leftMs,
+  },
+  {
+    section: "clients",
     field: "largest_client_id",
     type: "text",
     help: "The id of the client that holds the most memory; 0 when none holds any.",

@@ -31,6 +31,7 @@ export function roleOverview(facts: RoleFacts): RoleOverview {
     slowRequests: instruments.slowLog.total,
     inputBytes: instruments.traffic.inputBytes,
     outputBytes: instruments.traffic.outputBytes,
+    ...facts.pause.leftMs > 0 && { pausedForMs: facts.pause.leftMs },
     ...certificateExpiresMs !== undefined && { certificateExpiresInDays: daysUntil(certificateExpiresMs) },
     ...authorityExpiresMs !== undefined && { authorityExpiresInDays: daysUntil(authorityExpiresMs) },
   };

@@ -31,6 +31,7 @@ export function serverOverview(facts: Omit<ServerFacts, "problems">): Overview {
     slowRequests: role.slowRequests,
     clients: role.clients,
     maxClients: role.maxClients,
+    ...role.pausedForMs !== undefined && { pausedForMs: role.pausedForMs },
     ...persistence.refusal !== "" && { writesRefused: persistence.refusal },
     ...persistence.lastError !== "" && { lastSaveFailed: persistence.lastError },
     ...role.certificateExpiresInDays !== undefined && { certificateExpiresInDays: role.certificateExpiresInDays },

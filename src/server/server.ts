@@ -193,6 +193,7 @@ export class Server extends ServingRole<Session> implements SessionHost, Observe
     const facts: Omit<ServerFacts, "problems"> = {
       ...this.roleFacts({
         blockedClients: this.shared.waiters.count + this.shared.pause.heldCount,
+        pause: this.shared.pause,
         channels: this.shared.channels,
       }),
       data: { ...this.store.statistics, evicts: this.store.room.evicts },

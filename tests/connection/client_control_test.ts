@@ -177,6 +177,24 @@ testEachRole("client pause does not keep clients that leave, are killed, or send
   await pause(2 * ABORT_DELAY_MS);
 });
 
+testEachRole("client pause is a problem that info, metrics and the overview show", async ({ resp, role }) => {
+  using observer = await resp();
+  const seen = () => ({
+    problems: role.overview().problems.map(({ kind }) => kind),
+    seconds: [...role.families()].flatMap((family) => {
+      if (family.name !== "inmem_clients_paused_seconds" || family.type === "histogram") return [];
+      return family.samples.map(({ value }) => Math.ceil(value));
+    }),
+  });
+  assertMatch(await ask(observer, "info", "clients"), /paused_actions:none\r\npaused_timeout_milliseconds:0\r/);
+  assertEquals(seen(), { problems: [], seconds: [0] });
+  await paused(observer, "write", async () => {
+    assertMatch(await ask(observer, "info", "clients"), /paused_actions:write\r\npaused_timeout_milliseconds:\d{6}\r/);
+    assertEquals(seen(), { problems: ["clients_paused"], seconds: [600] });
+  });
+  assertEquals(seen(), { problems: [], seconds: [0] });
+});
+
 testEachRole("client pause holds back transactions that write, and messages that are published", async ({ resp }) => {
   using observer = await resp();
   using writing = await resp();

@@ -76,6 +76,8 @@ const CASES: readonly [ProblemKind, Partial<ServerOverview>, Partial<ProblemFact
   ],
   ["clients_near_limit", { clients: 95 }, {}, SERVER.address, /95 of at most 100 clients/],
   ["clients_near_limit", {}, { clients: 100 }, "10.0.0.9:9443", /100 of at most 100 clients/],
+  ["clients_paused", { pausedForMs: 1500 }, {}, SERVER.address, /held back for 2 s more: "client unpause"/],
+  ["clients_paused", {}, { pausedForMs: 1 }, "10.0.0.9:9443", /held back for 1 s more/],
   ["slow_commands", { p99Ms: 80, opsPerSecond: 100 }, {}, SERVER.address, /80 ms.*slowlog get/],
   ["slow_commands", {}, { p99Ms: 80, opsPerSecond: 100 }, "10.0.0.9:9443", /80 ms.*slowlog get/],
 ];

@@ -5,6 +5,7 @@
  */
 
 import type { Role } from "../../src/connection/context.ts";
+import type { Observed } from "../../src/metrics/overview.ts";
 import type { ServingRole } from "../../src/role/serving_role.ts";
 import type { ClientSession } from "../../src/net/clients.ts";
 import type { Server, ServerSettings } from "../../src/server/main.ts";
@@ -15,7 +16,7 @@ import { RespClient } from "./resp_client.ts";
 /** A role that is tested. */
 export interface TestedRole {
   readonly name: "server" | "proxy";
-  readonly role: ServingRole<ClientSession> & Role;
+  readonly role: ServingRole<ClientSession> & Role & Observed;
   /** The server itself, or those of the proxy. */
   readonly servers: readonly Server[];
   /** Connects a client that speaks a version of RESP. */
@@ -42,7 +43,7 @@ export function testEachRole(
 
 function testedRole(
   name: "server" | "proxy",
-  role: ServingRole<ClientSession> & Role,
+  role: ServingRole<ClientSession> & Role & Observed,
   servers: readonly Server[],
 ): TestedRole {
   return {
