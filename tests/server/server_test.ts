@@ -505,7 +505,8 @@ Deno.test("Server reports facts about itself", () =>
     const lines = one.trimEnd().split("\r\n").map((line) => line.split(":"));
     assertEquals(lines.map(([name]) => name), [
       "# Clients",
-      ...["connected_clients", "maxclients", "blocked_clients", "largest_client_id", "largest_client_memory"],
+      ...["connected_clients", "maxclients", "blocked_clients", "paused_actions", "paused_timeout_milliseconds"],
+      ...["largest_client_id", "largest_client_memory"],
       ...["clients_closed_for_memory", "requests_refused_for_memory", "cluster_connections", "tracking_clients"],
     ]);
     assertEquals([lines[1]![1], lines[2]![1], lines[3]![1]], ["1", "100", "0"]);
