@@ -14,8 +14,9 @@
  *
  * **What it can miss.** A value becomes large by large requests, all of which are offered, or by many small ones, of
  * which some are measured: a list that grew by 10,000 pushes, one in a hundred of which is measured, escapes with
- * probability 0.99^10,000 = 10^-44. When large keys leave the table, keys that were too small for it before are known
- * again when they are written to next.
+ * probability 0.99^10,000 = 10^-44. A value of less than 32 KiB that is written once, by a command that is called
+ * often, is missed unless it happens to be measured. When large keys leave the table, keys that were too small for it
+ * before are known again when they are written to next.
  *
  * @module
  */
@@ -142,11 +143,12 @@ export class BigKeys {
   /** Returns the keys with the largest values, the largest first, with their present sizes. */
   top(count: number, by: SizeMeasure, measure: MeasureKey): BigKey[] {
     const { names } = this.#tables[by];
-    const found: BigKey[] = [];
+    const found: { readonly place: number; readonly size: ValueSize }[] = [];
     for (let place = 0; place < names.count; place++) {
       const size = measure(names.name(place));
-      if (size !== undefined) found.push({ name: names.name(place).slice(), ...size });
+      if (size !== undefined) found.push({ place, size });
     }
-    return found.sort((a, b) => b[by] - a[by]).slice(0, count);
+    found.sort((a, b) => b.size[by] - a.size[by]);
+    return found.slice(0, count).map(({ place, size }) => ({ name: names.name(place).slice(), ...size }));
   }
 }
