@@ -11,6 +11,7 @@ import { assert } from "@std/assert";
 import { join } from "@std/path";
 import { endProcess, freePort } from "../../bench/support/program.ts";
 import { findProgram } from "./programs.ts";
+import { pause } from "./pause.ts";
 import { until } from "./until.ts";
 
 export const PROMETHEUS: string | undefined = findProgram("prometheus");
@@ -19,6 +20,23 @@ export const REDIS_EXPORTER: string | undefined = findProgram("prometheus-redis-
 
 /** The time between two scrapes, and between two evaluations of rules. */
 const INTERVAL = "1s";
+
+/** The time between two looks at what changes with each scrape. */
+const LOOK_INTERVAL_MS = 200;
+
+/** Waits as {@linkcode until} does, but looks seldom enough that the looks cost little. */
+export function untilScraped(
+  condition: () => boolean | Promise<boolean>,
+  what: string | (() => string),
+  timeoutMs?: number,
+): Promise<void> {
+  const look = async () => {
+    if (await condition()) return true;
+    await pause(LOOK_INTERVAL_MS);
+    return false;
+  };
+  return until(look, what, timeoutMs);
+}
 
 /** Runs `promtool` on a text. Returns what it says about it, empty when it finds no fault. */
 export async function promtool(args: readonly string[], input = ""): Promise<string> {
@@ -100,7 +118,7 @@ class Daemon implements AsyncDisposable {
       assert(!this.ended, `it ended before: ${what}\n${this.output}`);
       return await condition();
     };
-    await until(look, () => `${what}\n${this.output.slice(-4_000)}`);
+    await untilScraped(look, () => `${what}\n${this.output.slice(-4_000)}`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -180,7 +198,7 @@ export class Prometheus implements AsyncDisposable {
   async until(expression: string, timeoutMs?: number): Promise<QueryResult[]> {
     let found: QueryResult[] = [];
     const look = async () => (found = await this.query(expression)).length > 0;
-    await until(look, () => `a sample of ${expression}`, timeoutMs);
+    await untilScraped(look, () => `a sample of ${expression}`, timeoutMs);
     return found;
   }
 

@@ -10,8 +10,7 @@ import { ROOT } from "../../cluster/role_process.ts";
 import { tableRows } from "../support/markdown.ts";
 import { pageOf } from "../support/project.ts";
 import { type Launcher, metricsOf, type Role, systemTest } from "../support/launcher.ts";
-import { PROMETHEUS, Prometheus, PROMTOOL, promtool } from "../support/prometheus.ts";
-import { until } from "../support/until.ts";
+import { PROMETHEUS, Prometheus, PROMTOOL, promtool, untilScraped } from "../support/prometheus.ts";
 
 const PASSWORD = "correct horse";
 const METRICS = ["--metrics", "127.0.0.1:0"];
@@ -67,7 +66,7 @@ systemTest("Prometheus scrapes both roles, and replies to every expression of da
       password: PASSWORD,
     },
   ], [join(ROOT, "cluster", "alerts.yml")]);
-  await until(async () => (await prometheus.query("up == 1")).length === 3, "all three are scraped");
+  await untilScraped(async () => (await prometheus.query("up == 1")).length === 3, "all three are scraped");
 
   await test.step("every panel of the dashboard shows something", async () => {
     let count = 0;
@@ -79,7 +78,7 @@ systemTest("Prometheus scrapes both roles, and replies to every expression of da
         await assertRejects(() => client.send(["incr", "key:1"]));
         return (await prometheus.query(query)).length > 0 || EMPTY.has(title);
       };
-      await until(look, `${title}: ${query}`);
+      await untilScraped(look, `${title}: ${query}`);
     }
     assert(count > 30, `expected many expressions, found ${count}`);
   });
