@@ -43,13 +43,22 @@ function quantile(share: number): string {
   return `histogram_quantile(${share}, ${asClientsSee("sum", buckets, " by (le)")})`;
 }
 
-/** Returns a share: a quotient that is left out, rather than not a number, while nothing is counted. */
-function share(part: string, whole: string): string {
-  return `${part} / (${whole} > 0)`;
+/**
+ * Returns the share of keys that reads have found. It is left out while nothing is read.
+ *
+ * @param aggregate a function that joins the rates of several programs, such as `sum`
+ * @param prefix `server_` for what a proxy knows of its servers
+ */
+function hitRatio(aggregate = "", prefix = ""): string {
+  const hits = `${aggregate}(${perSecond(`${prefix}keyspace_hits_total`)})`;
+  const misses = `${aggregate}(${perSecond(`${prefix}keyspace_misses_total`)})`;
+  return `${hits} / (${hits} + ${misses} > 0)`;
 }
 
-const HITS = perSecond("keyspace_hits_total");
-const MISSES = perSecond("keyspace_misses_total");
+/** Returns the used share of the memory limit. */
+function memoryRatio(prefix = ""): string {
+  return `${of(`${prefix}memory_used_bytes`)} / ${of(`${prefix}memory_limit_bytes`)}`;
+}
 
 /** Returns a figure of the first screen. */
 function figure(title: string, help: string, unit: Unit, expression: string, levels?: Levels): Figure {
@@ -100,13 +109,13 @@ export const ROWS: readonly Row[] = [
         "Hit ratio",
         "The share of keys that reading commands have found.",
         "percentunit",
-        share(`sum(${HITS})`, `(sum(${HITS}) + sum(${MISSES}))`),
+        `${hitRatio("sum")} or ${hitRatio("sum", "server_")}`,
       ),
       figure(
         "Fullest memory",
         "The largest share of a server's memory limit that is in use.",
         "percentunit",
-        `max(${of("memory_used_bytes")} / ${of("memory_limit_bytes")})`,
+        `max(${memoryRatio()}) or max(${memoryRatio("server_")})`,
         [0.85, 0.95],
       ),
       figure(
@@ -214,7 +223,7 @@ export const ROWS: readonly Row[] = [
     title: "Memory: what fills it?",
     panels: [
       curves("Used share of the limit", "At 100 % keys are evicted, or writes are refused (OOM).", "percentunit", [
-        [`${of("memory_used_bytes")} / ${of("memory_limit_bytes")}`, "{{instance}}"],
+        [memoryRatio(), "{{instance}}"],
       ], { max: 1 }),
       curves("Memory for data", "What keys and values take.", "bytes", [
         [of("memory_used_bytes"), "{{instance}}"],
@@ -244,7 +253,7 @@ export const ROWS: readonly Row[] = [
     title: "Keys: which are used?",
     panels: [
       curves("Hit ratio", "The share of keys that reading commands have found.", "percentunit", [
-        [share(HITS, `(${HITS} + ${MISSES})`), "{{instance}}"],
+        [hitRatio(), "{{instance}}"],
       ], { max: 1 }),
       curves("Keys", "All keys of each server, and those of them that have a time to live.", "short", [
         [of("keys"), "{{instance}}"],
