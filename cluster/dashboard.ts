@@ -30,11 +30,13 @@ function perSecond(metric: string, conditions?: string): string {
   return `rate(${of(metric, conditions)}[$__rate_interval])`;
 }
 
+/** Follows `and` or `unless`: whether a sample is from a proxy. */
+const IS_PROXY = `on (job, instance) inmem_info{role="proxy"}`;
+
 /** Returns a sum over the proxies; over the servers where there is no proxy. */
 function asClientsSee(aggregate: string, expression: string, by = ""): string {
-  const isProxy = `on (job, instance) inmem_info{role="proxy"}`;
   const over = (inner: string) => `${aggregate}${by} (${inner})`;
-  return `${over(`${expression} and ${isProxy}`)} or ${over(expression)}`;
+  return `${over(`${expression} and ${IS_PROXY}`)} or ${over(expression)}`;
 }
 
 /** Returns the time that a share of requests does not exceed, as clients of the proxies or servers see it. */
@@ -179,7 +181,9 @@ export const ROWS: readonly Row[] = [
       ]),
       curves("p99 by command", "The ten slowest. A command that reads large values is slow by nature.", "s", [
         [
-          `topk(10, histogram_quantile(0.99, sum by (le, command) (${perSecond("command_duration_seconds_bucket")})))`,
+          `topk(10, histogram_quantile(0.99, ${
+            asClientsSee("sum", perSecond("command_duration_seconds_bucket"), " by (le, command)")
+          }))`,
           "{{command}}",
         ],
       ]),
@@ -198,11 +202,19 @@ export const ROWS: readonly Row[] = [
         queries: [[`sum by (le) (increase(${of("command_duration_seconds_bucket")}[$__rate_interval]))`, "{{le}}"]],
       },
       curves("Requests by command", "The ten most frequent commands.", "reqps", [
-        [`topk(10, sum by (command) (${perSecond("command_calls_total")}))`, "{{command}}"],
+        [`topk(10, ${asClientsSee("sum", perSecond("command_calls_total"), " by (command)")})`, "{{command}}"],
       ]),
-      curves("Time by command", "Seconds of processor time a second: what keeps the programs busy.", "percentunit", [
-        [`topk(10, sum by (command) (${perSecond("command_duration_seconds_sum")}))`, "{{command}}"],
-      ]),
+      curves(
+        "Time by command",
+        "Seconds in each second that servers spend on a command: what keeps them busy.",
+        "percentunit",
+        [
+          [
+            `topk(10, sum by (command) (${perSecond("command_duration_seconds_sum")} unless ${IS_PROXY}))`,
+            "{{command}}",
+          ],
+        ],
+      ),
       curves("Slow commands", "Commands that the slow log records. `slowlog get` shows them.", "reqps", [
         [perSecond("slow_commands_total"), "{{instance}}"],
       ]),
