@@ -33,16 +33,19 @@ function perSecond(metric: string, conditions?: string): string {
 /** Follows `and` or `unless`: whether a sample is from a proxy. */
 const IS_PROXY = `on (job, instance) inmem_info{role="proxy"}`;
 
-/** Returns a sum over the proxies; over the servers where there is no proxy. */
-function asClientsSee(aggregate: string, expression: string, by = ""): string {
-  const over = (inner: string) => `${aggregate}${by} (${inner})`;
-  return `${over(`${expression} and ${IS_PROXY}`)} or ${over(expression)}`;
+/**
+ * Returns a sum over the proxies, or over the servers where there is no proxy.
+ *
+ * @param by the labels that are kept
+ */
+function sumForClients(expression: string, by = ""): string {
+  return `sum${by} (${expression} and ${IS_PROXY}) or sum${by} (${expression})`;
 }
 
 /** Returns the time that a share of requests does not exceed, as clients of the proxies or servers see it. */
 function quantile(share: number): string {
   const buckets = perSecond("command_duration_seconds_bucket");
-  return `histogram_quantile(${share}, ${asClientsSee("sum", buckets, " by (le)")})`;
+  return `histogram_quantile(${share}, ${sumForClients(buckets, " by (le)")})`;
 }
 
 /**
@@ -104,7 +107,7 @@ export const ROWS: readonly Row[] = [
         "Requests a second",
         "Commands of all clients.",
         "reqps",
-        asClientsSee("sum", perSecond("requests_total")),
+        sumForClients(perSecond("requests_total")),
       ),
       figure("p99", "The time that 99 of 100 commands do not exceed.", "s", quantile(0.99), [0.01, 0.1]),
       figure(
@@ -124,7 +127,7 @@ export const ROWS: readonly Row[] = [
         "Errors a second",
         "Commands that were replied to with an error.",
         "reqps",
-        asClientsSee("sum", perSecond("error_replies_total")),
+        sumForClients(perSecond("error_replies_total")),
         [1, 100],
       ),
     ],
@@ -182,7 +185,7 @@ export const ROWS: readonly Row[] = [
       curves("p99 by command", "The ten slowest. A command that reads large values is slow by nature.", "s", [
         [
           `topk(10, histogram_quantile(0.99, ${
-            asClientsSee("sum", perSecond("command_duration_seconds_bucket"), " by (le, command)")
+            sumForClients(perSecond("command_duration_seconds_bucket"), " by (le, command)")
           }))`,
           "{{command}}",
         ],
@@ -202,7 +205,7 @@ export const ROWS: readonly Row[] = [
         queries: [[`sum by (le) (increase(${of("command_duration_seconds_bucket")}[$__rate_interval]))`, "{{le}}"]],
       },
       curves("Requests by command", "The ten most frequent commands.", "reqps", [
-        [`topk(10, ${asClientsSee("sum", perSecond("command_calls_total"), " by (command)")})`, "{{command}}"],
+        [`topk(10, ${sumForClients(perSecond("command_calls_total"), " by (command)")})`, "{{command}}"],
       ]),
       curves(
         "Time by command",
