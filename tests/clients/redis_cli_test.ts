@@ -29,6 +29,8 @@ clientTest(
     { name: "--bigkeys and --memkeys", run: bigKeys },
     { name: "--latency", run: latency },
     { name: "--stat", run: stat },
+    { name: "monitor", run: monitor },
+    { name: "slowlog, latency, role and the doctors", run: diagnosis },
   ],
   "nowhere",
   hasAll ? undefined : "redis-cli or script is not on PATH",
@@ -249,4 +251,36 @@ async function stat(target: Target): Promise<void> {
   } finally {
     await terminal.end("\x03");
   }
+}
+
+async function monitor(target: Target): Promise<void> {
+  const terminal = new Terminal(commandLine(target, ["monitor"]));
+  try {
+    await terminal.shows(/OK/);
+    await redisCli(target, ["auth", "a secret"]);
+    await printed(target, ["set", "seen", "two words"]);
+    // Moment, database and client come before the words.
+    const line = (words: string) => `[0-9]{10}\\.[0-9]{6} \\[0 127\\.0\\.0\\.1:[0-9]+\\] ${words}\r\n`;
+    await terminal.shows(new RegExp(line('"auth" "\\(redacted\\)"')));
+    await terminal.shows(new RegExp(line('"set" "seen" "two words"')));
+  } finally {
+    await terminal.end("\x03");
+  }
+}
+
+async function diagnosis(target: Target): Promise<void> {
+  assertEquals(await printed(target, ["config", "set", "slowlog-log-slower-than", "0"]), "OK\n");
+  await printed(target, ["set", "k", "a slow value"]);
+  assertEquals(await printed(target, ["config", "set", "slowlog-log-slower-than", "10000"]), "OK\n");
+  assertMatch(
+    await printed(target, ["--no-raw", "slowlog", "get"]),
+    / 4\) 1\) "set"\n +2\) "k"\n +3\) "a slow value"\n +5\) "127\.0\.0\.1:[0-9]+"\n/,
+  );
+  assertMatch(await printed(target, ["slowlog", "len"]), /^[1-9][0-9]*\n$/);
+  assertEquals(await printed(target, ["slowlog", "reset"]), "OK\n");
+  assertMatch(await printed(target, ["--no-raw", "latency", "latest"]), /^\(empty array\)\n$/);
+  assertMatch(await printed(target, ["latency", "doctor"]), /\S/);
+  assertMatch(await printed(target, ["memory", "doctor"]), /\S/);
+  assertEquals(await printed(target, ["--no-raw", "role"]), '1) "master"\n2) (integer) 0\n3) (empty array)\n');
+  assertEquals(await printed(target, ["--no-raw", "module", "list"]), "(empty array)\n");
 }
