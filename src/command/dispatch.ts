@@ -37,7 +37,7 @@ import * as listMoveCommands from "./list_move.ts";
 import * as listSearchCommands from "./list_search.ts";
 import { memory, MEMORY_SUBCOMMANDS, object, OBJECT_SUBCOMMANDS } from "./object.ts";
 import * as renameCommands from "./rename.ts";
-import { refuse } from "./run.ts";
+import { refuse, runCommand } from "./run.ts";
 import * as serverCommands from "./server.ts";
 import * as setCommands from "./set.ts";
 import * as setAlgebraCommands from "./set_algebra.ts";
@@ -46,7 +46,7 @@ import * as setScanCommands from "./set_scan.ts";
 import * as stringCommands from "./string.ts";
 import * as stringFormCommands from "./string_forms.ts";
 import * as stringRangeCommands from "./string_range.ts";
-import { noteFailure, runCounted } from "./timed.ts";
+import { noteFailure, runCounted, runTimed, timeRest } from "./timed.ts";
 import * as topKeysCommands from "./top_keys.ts";
 import * as transactionCommands from "./transaction.ts";
 
@@ -139,18 +139,58 @@ export function execute(context: CommandContext, request: Request, reply: Reply)
   try {
     command = admit(context, request, reply);
     if (command !== undefined) {
-      const pending = runCounted(context, command, request, reply);
-      if (pending !== undefined) return complete(pending, context, command, reply);
+      if (--context.shared.untilTimed[command.position]! === 0) {
+        return executeTimed(context, command, request, reply).next().value;
+      }
+      const pending = runCommand(context, command, request, reply);
+      if (pending !== undefined) return complete(timeRest(context, command, request, pending), context, command, reply);
     }
   } catch (error) {
-    if (command === undefined) noteRejection(context, request);
-    else if (error instanceof DelayedReplyError && error.delayMs > 0) {
-      return complete(failLater(error), context, command, reply);
-    } else noteFailure(context, command, error);
-    refuse(context, reply, error);
-    if (context.client.closing) return complete(Promise.resolve(), context, command, reply);
+    return fail(context, command, request, reply, error);
   }
   reply.end();
+}
+
+/**
+ * Runs a request whose countdown is over, as {@linkcode execute} runs the others.
+ *
+ * The engine copies a function into its caller if it was often called at first, and then has less room for the commands
+ * there, which makes each 5 % slower. It never copies a generator. This one does not yield.
+ */
+// deno-lint-ignore require-yield
+function* executeTimed(
+  context: CommandContext,
+  command: Command,
+  request: Request,
+  reply: Reply,
+): Generator<void, void | Promise<void>, void> {
+  try {
+    const pending = runTimed(context, command, request, reply);
+    if (pending !== undefined) return complete(pending, context, command, reply);
+  } catch (error) {
+    return fail(context, command, request, reply, error);
+  }
+  reply.end();
+}
+
+/**
+ * Completes the reply with the error of a request that was refused or has failed.
+ *
+ * @param command `undefined` when the request was refused before its command could run
+ */
+function fail(
+  context: CommandContext,
+  command: Command | undefined,
+  request: Request,
+  reply: Reply,
+  error: unknown,
+): void | Promise<void> {
+  if (command === undefined) noteRejection(context, request);
+  else if (error instanceof DelayedReplyError && error.delayMs > 0) return failLater(context, command, reply, error);
+  else noteFailure(context, command, error);
+  refuse(context, reply, error);
+  reply.end();
+  if (context.client.closing) return Promise.resolve();
 }
 
 /**
@@ -244,28 +284,35 @@ async function runAfterPause(
     const admitted = runOrQueue(context, command, request, reply);
     if (admitted !== undefined) await runCounted(context, admitted, request, reply);
   } catch (error) {
-    if (error instanceof DelayedReplyError && error.delayMs > 0) await failLater(error);
+    if (error instanceof DelayedReplyError) await new Promise((resolve) => setTimeout(resolve, error.delayMs));
     throw error;
   }
 }
 
-/** Rejects with `error` after its delay. */
-async function failLater(error: DelayedReplyError): Promise<never> {
+/** Completes the reply with `error` after its delay. */
+async function failLater(
+  context: CommandContext,
+  command: Command,
+  reply: Reply,
+  error: DelayedReplyError,
+): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, error.delayMs));
-  throw error;
+  noteFailure(context, command, error);
+  refuse(context, reply, error);
+  reply.end();
 }
 
 /** Waits for a command's promise, and completes its reply. */
 async function complete(
   pending: Promise<void>,
   context: CommandContext,
-  command: Command | undefined,
+  command: Command,
   reply: Reply,
 ): Promise<void> {
   try {
     await pending;
   } catch (error) {
-    if (command !== undefined) noteFailure(context, command, error);
+    noteFailure(context, command, error);
     refuse(context, reply, error);
   }
   reply.end();

@@ -1,5 +1,5 @@
 /**
- * Runs a command, counts the call, and times some calls (metrics/command_stats.ts).
+ * Times some calls of commands. The caller counts each call down, and counts itself by that (metrics/command_stats.ts).
  *
  * ```text
  * countdown   not over ── run ──────────────────► nothing else
@@ -65,8 +65,13 @@ function isRejection(error: unknown): boolean {
   return error instanceof StoreFullError || error instanceof ReplyError && error.code === "MISCONF";
 }
 
-/** Runs a command whose countdown is over. */
-function runTimed(context: CommandContext, command: Command, request: Request, reply: Reply): void | Promise<void> {
+/** Runs a command whose countdown is over, and returns what {@linkcode runCommand} returns. */
+export function runTimed(
+  context: CommandContext,
+  command: Command,
+  request: Request,
+  reply: Reply,
+): void | Promise<void> {
   const { client, shared: { instruments: { commands } } } = context;
   const { position } = command;
   const weight = commands.claim(position);
@@ -91,7 +96,7 @@ function runTimed(context: CommandContext, command: Command, request: Request, r
 }
 
 /** Times the rest of a call that pauses although its countdown was not over. Until then it has run for a slice. */
-function timeRest(
+export function timeRest(
   context: CommandContext,
   command: Command,
   request: Request,
