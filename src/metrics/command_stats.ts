@@ -55,6 +55,8 @@ export class CommandStats {
   /** The calls of each command at the last sweep. */
   readonly #swept: Float64Array;
   readonly #counted: Float64Array;
+  /** The calls of each command before the last reset. */
+  readonly #forgotten: Float64Array;
   readonly #represented: Float64Array;
   readonly #microseconds: Float64Array;
   /** The durations of each command that was timed. */
@@ -73,6 +75,7 @@ export class CommandStats {
     this.#sweptStrides = new Int32Array(commandsCount).fill(1);
     this.#swept = new Float64Array(commandsCount);
     this.#counted = new Float64Array(commandsCount);
+    this.#forgotten = new Float64Array(commandsCount);
     this.#represented = new Float64Array(commandsCount);
     this.#microseconds = new Float64Array(commandsCount);
     this.#histograms = new Array(commandsCount).fill(undefined);
@@ -95,9 +98,10 @@ export class CommandStats {
 
   // Reading.
 
-  /** Returns the number of calls of a command that have begun. */
+  /** Returns the number of calls of a command that have begun since the start or the last {@linkcode reset}. */
   calls(position: number): number {
-    return this.#counted[position]! + this.#strides[position]! - this.untilTimed[position]!;
+    // A call that began before the reset may be refused after it.
+    return Math.max(0, this.#begun(position) - this.#forgotten[position]!);
   }
 
   /** Returns an estimate of the time that all calls of a command have taken, in microseconds. It never decreases. */
@@ -137,7 +141,7 @@ export class CommandStats {
     const isIsolated = this.#isolated === position;
     if (isIsolated) this.#isolated = -1;
     this.#restart(position, isIsolated ? this.#isolatedRest : this.#nextStride(position));
-    const weight = isIsolated ? 1 : this.calls(position) - this.#represented[position]!;
+    const weight = isIsolated ? 1 : this.#begun(position) - this.#represented[position]!;
     this.#represented[position]! += weight;
     return weight;
   }
@@ -183,7 +187,7 @@ export class CommandStats {
   /** Computes the strides again. It is called several times a second. */
   sweep(): void {
     for (let position = 0; position < this.count; position++) {
-      const calls = this.calls(position);
+      const calls = this.#begun(position);
       const stride = strideOf(calls - this.#swept[position]!);
       this.#swept[position] = calls;
       this.#sweptStrides[position] = stride;
@@ -191,25 +195,30 @@ export class CommandStats {
     }
   }
 
-  /** Sets all counts to zero. */
+  /** Sets all counts to zero. Calls in progress are still added to the histograms when they end. */
   reset(): void {
-    for (const counts of [this.failed, this.rejected, this.#swept, this.#counted, this.#represented]) counts.fill(0);
-    this.#microseconds.fill(0);
+    for (let position = 0; position < this.count; position++) {
+      this.#forgotten[position] = this.#represented[position] = this.#begun(position);
+    }
+    for (const counts of [this.failed, this.rejected, this.#microseconds]) counts.fill(0);
     this.#histograms.fill(undefined);
-    // The calls of the present countdowns are forgotten, too.
-    for (let position = 0; position < this.count; position++) this.untilTimed[position] = this.#strides[position]!;
+  }
+
+  /** Returns the number of calls of a command since the start. */
+  #begun(position: number): number {
+    return this.#counted[position]! + this.#strides[position]! - this.untilTimed[position]!;
   }
 
   /** Begins a countdown, and counts the calls of the last one. */
   #restart(position: number, stride: number): void {
-    this.#counted[position] = this.calls(position);
+    this.#counted[position] = this.#begun(position);
     this.#strides[position] = this.untilTimed[position] = stride;
   }
 
   #nextStride(position: number): number {
     if (this.#timesAll) return 1;
     // A sudden burst is not timed completely until the next sweep.
-    const sinceSweep = this.calls(position) - this.#swept[position]!;
+    const sinceSweep = this.#begun(position) - this.#swept[position]!;
     return Math.max(this.#sweptStrides[position]!, strideOf(sinceSweep));
   }
 }

@@ -154,6 +154,15 @@ Deno.test("CommandStats reset() sets everything to zero, in the middle of a coun
   stats.reset();
   assertEquals([stats.calls(0), stats.microseconds(0), counted(stats, 0)], [0, 0, 0]);
   assertEquals([stats.failed[0], stats.rejected[0]], [0, 0]);
+  stats.timesAll = true;
+  call(stats, 0, 1, 0.001);
+  assertEquals([stats.calls(0), counted(stats, 0)], [1, 1]);
+  // A call that began before the reset is refused after it.
+  stats.reset();
+  stats.rejectCounted(0);
+  assertEquals(stats.calls(0), 0);
+  stats.reset();
+  stats.timesAll = false;
   call(stats, 0, 1000, 0.001);
   assertEquals(stats.calls(0), 1000);
   assert(counted(stats, 0) <= 1000);
