@@ -384,11 +384,11 @@ export const RATE_INTERVAL_MS = 400;
 export const RATE_MARKS_COUNT = 5;
 /** The number of codes of errors that are counted separately. Redis has as many. */
 export const ERROR_CODES_MAX_COUNT = 128;
-/** The age from which a server's statistics (its keys and memory) are requested again. */
+/** The age from which a server's report about itself is requested again. */
 export const SERVER_STATS_FRESH_MS = 1_000;
-/** The age from which a server's statistics are not shown any more. */
+/** The age from which a server's report is not shown in the table of `cluster`. */
 export const SERVER_STATS_MAX_AGE_MS = 10_000;
-/** How long `info` of a proxy waits for the statistics of its servers. */
+/** How long `info` and the metrics of a proxy wait for the reports of its servers. */
 export const SERVER_STATS_REPLY_WAIT_MS = 500;
 /** How long `inmem client cluster` waits for the statistics of all servers. */
 export const SERVER_STATS_WAIT_MS = 1_000;

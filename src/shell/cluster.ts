@@ -1,9 +1,9 @@
 /**
  * `cluster`: the servers behind a proxy, as a table.
  *
- * All facts come from the proxy's `info cluster`. Keys and memory are the servers' own statistics, which the proxy
- * requests when it is asked for them by name (proxy/backend/server_stats.ts). The request is therefore repeated until
- * they have arrived, for a second at most.
+ * All facts come from the proxy's `info cluster`. Keys and memory are the servers' own statistics, for which the proxy
+ * waits (proxy/backend/server_stats.ts). While those of a slow server are missing, the request is repeated, for a
+ * second at most.
  *
  * @module
  */
