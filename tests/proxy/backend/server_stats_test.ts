@@ -1,6 +1,9 @@
 /** Tests the statistics of a proxy about its servers. */
 
 import { assertEquals, assertGreater, assertLess, assertMatch } from "@std/assert";
+import { encodeText } from "../../../src/bytes.ts";
+import { SERVER_STATS_FRESH_MS, SERVER_STATS_REPLY_WAIT_MS } from "../../../src/limits.ts";
+import type { FakeHandler } from "../../support/fake_server.ts";
 import type { Rig } from "../../support/proxy_rig.ts";
 import {
   ask,
@@ -75,5 +78,43 @@ Deno.test("Proxy info cluster reports why a server is down", async () => {
     await factsOf(rig, 0);
     await until(() => serverFact(rig.proxy, 0, "state") === "down", "the server is found to be down");
     assertMatch(infoOf(rig.proxy, "server0")!, /,reason=[^,]+$/);
+  });
+});
+
+Deno.test("Proxy waits for a server's report once, and not again until it has come", async () => {
+  let release: (() => void) | undefined;
+  const silent: FakeHandler = (request, peer) => {
+    if (request[0] !== "info") return peer.reply("OK");
+    release = () => peer.reply(encodeText("used_memory:7\r\n"));
+  };
+  const quick: FakeHandler = (request, peer) => {
+    peer.reply(request[0] === "info" ? encodeText("used_memory:5\r\n") : "OK");
+  };
+  await withFakes([silent, quick], async ({ proxy }) => {
+    const startedMs = performance.now();
+    await proxy.refresh();
+    assertGreater(performance.now() - startedMs, SERVER_STATS_REPLY_WAIT_MS * 0.9);
+    assertEquals(infoOf(proxy, "used_memory"), "5");
+    assertEquals(proxy.refreshInfo(["memory"]), undefined);
+    release!();
+    await until(() => infoOf(proxy, "used_memory") === "12", "the late report is used");
+  });
+});
+
+Deno.test("Proxy asks each server for one report a second, however many clients run info", async () => {
+  let count = 0;
+  const counting: FakeHandler = (request, peer) => {
+    if (request[0] === "info") count++;
+    peer.reply(request[0] === "info" ? encodeText("used_memory:5\r\n") : "OK");
+  };
+  await withFakes([counting], async ({ proxy, connect }) => {
+    using first = await connect();
+    using second = await connect();
+    const startedMs = performance.now();
+    const texts: unknown[] = [];
+    for (let i = 0; i < 20; i++) texts.push(...await Promise.all([first.call("info"), second.call("info", "memory")]));
+    for (const text of texts) assertMatch(String(text), /^used_memory:5\r$/m);
+    assertLess(count, 3 + (performance.now() - startedMs) / SERVER_STATS_FRESH_MS);
+    assertEquals(proxy.overview().usedBytes, 5);
   });
 });
