@@ -16,7 +16,7 @@ import type { ServerReport } from "./backend/server_stats.ts";
 import type { ProxyFacts } from "./metrics.ts";
 
 /** Returns the overview of a proxy. */
-export function proxyOverview(facts: Omit<ProxyFacts, "problems">): Overview {
+export function proxyOverview(facts: ProxyFacts): Overview {
   const { cluster, servers } = facts;
   const overview = {
     ...roleOverview(facts),

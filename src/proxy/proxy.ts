@@ -31,7 +31,7 @@ import { families, type Family } from "../metrics/families.ts";
 import { formatInfo, sectionsOf } from "../metrics/info_text.ts";
 import type { Report } from "../metrics/joined.ts";
 import type { Section } from "../metrics/metric.ts";
-import type { Observed, Overview, Problem } from "../metrics/overview.ts";
+import type { Observed, Overview, Problem, ServerOverview } from "../metrics/overview.ts";
 import type { ServedSocket } from "../net/socket.ts";
 import { openServing, ServingRole, type ServingSettings, type ServingSockets } from "../role/serving_role.ts";
 import { FlushQueue } from "../route/flush_queue.ts";
@@ -281,9 +281,11 @@ export class Proxy extends ServingRole<Session> implements SessionHost, Observed
   }
 
   #facts(): ProxyFacts {
-    const { pools } = this.#cluster;
+    const cluster = this.#cluster;
+    const { pools } = cluster;
     const reported = pools.map((pool) => this.#serverStats.of(pool));
-    const facts: Omit<ProxyFacts, "problems"> = {
+    let servers: ServerOverview[] | undefined;
+    const facts: ProxyFacts = {
       ...this.roleFacts({
         authorityExpiresMs: this.#backend.authorityExpiresMs,
         blockedClients: this.#waits.count + this.connections.pause.heldCount,
@@ -293,12 +295,16 @@ export class Proxy extends ServingRole<Session> implements SessionHost, Observed
       changes: this.#changes,
       lostChannelLinks: this.#hub.lostLinks,
       lostChannelClients: this.#hub.lostClients,
-      cluster: this.#cluster,
+      cluster,
       reports: reportsOf(reported.filter((_, index) => pools[index]!.state !== "down")),
       lastReports: reportsOf(reported),
-      servers: serverOverviews(this.#cluster, reported),
+      // A client that asks for one section, as many do when they connect, needs nothing of this.
+      get servers() {
+        return servers ??= serverOverviews(cluster, reported);
+      },
+      problems: () => proxyOverview(facts).problems,
     };
-    return { ...facts, problems: () => proxyOverview(facts).problems };
+    return facts;
   }
 
   override notReady(): string | undefined {

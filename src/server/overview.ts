@@ -11,7 +11,7 @@ import { roleOverview } from "../role/role_overview.ts";
 import type { ServerFacts } from "./metrics.ts";
 
 /** Returns the overview of a server. */
-export function serverOverview(facts: Omit<ServerFacts, "problems">): Overview {
+export function serverOverview(facts: ServerFacts): Overview {
   const { persistence, standoutKeys } = facts;
   const { usedBytes, limitBytes, keys, evictedKeys, expiredKeys, hits, misses } = facts.data;
   const role = roleOverview(facts);

@@ -190,7 +190,7 @@ export class Server extends ServingRole<Session> implements SessionHost, Observe
   }
 
   #facts(): ServerFacts {
-    const facts: Omit<ServerFacts, "problems"> = {
+    const facts: ServerFacts = {
       ...this.roleFacts({
         blockedClients: this.shared.waiters.count + this.shared.pause.heldCount,
         pause: this.shared.pause,
@@ -199,8 +199,9 @@ export class Server extends ServingRole<Session> implements SessionHost, Observe
       data: { ...this.store.statistics, evicts: this.store.room.evicts },
       persistence: this.#persistence.status,
       standoutKeys: this.shared.keys.standouts(this.store.nowMs),
+      problems: () => serverOverview(facts).problems,
     };
-    return { ...facts, problems: () => serverOverview(facts).problems };
+    return facts;
   }
 
   override notReady(): string | undefined {
