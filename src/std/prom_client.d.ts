@@ -22,6 +22,6 @@ export default class Registry {
   static readonly PROMETHEUS_CONTENT_TYPE: string;
   /** Adds a metric; `get` returns its present values. */
   registerMetric(metric: { readonly name: string; get(): MetricObject | Promise<MetricObject> }): void;
-  /** Returns the text of all metrics. */
-  metrics(): Promise<string>;
+  /** Returns the text of one metric, without a line break at its end. */
+  getSingleMetricAsString(name: string): Promise<string>;
 }

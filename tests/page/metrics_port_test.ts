@@ -1,7 +1,9 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { StartError } from "../../src/errors.ts";
+import type { Family } from "../../src/metrics/families.ts";
 import { EventStream } from "../../src/http/event_stream.ts";
 import { MetricsPort } from "../../src/page/metrics_port.ts";
+import { prometheusText } from "../../src/page/prometheus.ts";
 import { METRICS_ROUTES, type Route } from "../../src/page/routes.ts";
 import { HttpClient } from "../support/http_client.ts";
 import { withMetricsPort } from "../support/metrics_rig.ts";
@@ -287,4 +289,20 @@ Deno.test("a port in use is an error that says so", async () => {
     );
     await Promise.resolve();
   });
+});
+
+Deno.test("a long text for Prometheus lets other work have turns", async () => {
+  const families = Array.from({ length: 200 }, (_, index): Family => ({
+    name: `inmem_metric_${index}`,
+    type: "gauge",
+    help: "A metric.",
+    labels: ["server"],
+    samples: Array.from({ length: 100 }, (_, server) => ({ labels: { server: `server-${server}` }, value: server })),
+  }));
+  let turns = 0;
+  const timer = setInterval(() => turns++, 0);
+  const text = await prometheusText(families);
+  clearInterval(timer);
+  assertEquals(text.split("\n").filter((line) => line.startsWith("inmem_")).length, 20_000);
+  assert(turns >= 3, `${turns} turns`);
 });
