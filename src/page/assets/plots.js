@@ -32,6 +32,9 @@ const UPlot = /** @type {any} */ (globalThis).uPlot;
 const POWERS_OF_TWO = Array.from({ length: 50 }, (_, i) => 2 ** i);
 const WHOLE_STEPS = Array.from({ length: 15 }, (_, i) => [1, 2, 5].map((step) => step * 10 ** i)).flat();
 
+/** The steps of times, in s. */
+const TIME_STEPS_S = [60, 120, 300, 600, 900, 1800, 3600];
+
 /** @type {readonly Plot[]} */
 const PLOTS = [
   { title: "Requests a second", series: [["opsPerSecond", "requests"]], write: format.rate },
@@ -108,8 +111,9 @@ class PlotView {
         axes: [
           {
             ...axis,
-            space: 60,
+            space: 50,
             size: 24,
+            incrs: TIME_STEPS_S,
             values: (/** @type {any} */ _u, /** @type {number[]} */ ticks) => ticks.map(hourAndMinute),
           },
           {
