@@ -33,7 +33,7 @@ const OLD_AFTER_MS = 5000;
  * @typedef {object} ProblemView
  * @property {HTMLElement} item
  * @property {HTMLElement} first
- * @property {HTMLElement} more
+ * @property {HTMLDetailsElement} more
  * @property {HTMLElement} summary
  * @property {HTMLElement} others
  */
@@ -109,7 +109,7 @@ export class Problems {
     const [href, title] = PLACES[kind] ?? ["#servers", "Servers"];
     const summary = make("summary");
     const others = make("ul");
-    const more = make("details", {}, summary, others);
+    const more = /** @type {HTMLDetailsElement} */ (make("details", {}, summary, others));
     const text = make("div", {}, first, " ", make("a", { href }, title), more);
     const item = make("li", { "data-severity": severity }, badge, text);
     const view = { item, first, more, summary, others };
@@ -148,6 +148,7 @@ function problemParts() {
 function fold({ more, summary, others }, problems) {
   more.hidden = problems.length === 0;
   setText(summary, `and ${problems.length} more like it`);
+  if (!more.open) return;
   while (others.children.length > problems.length) others.lastElementChild?.remove();
   while (others.children.length < problems.length) others.append(make("li", {}, ...problemParts()));
   problems.forEach((problem, i) => showProblem(/** @type {Element} */ (others.children[i]), problem));

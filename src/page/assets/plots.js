@@ -42,15 +42,15 @@ const PLOTS = [
   { title: "Hit ratio", series: [["hitRatio", "hits"]], write: format.percent, top: 1 },
   { title: "Memory for data", series: [["usedBytes", "used"]], write: format.bytes, steps: POWERS_OF_TWO },
   {
-    title: "Network",
+    title: "Network/s",
     series: [["inputBytesPerSecond", "in"], ["outputBytesPerSecond", "out"]],
-    write: (value) => `${format.bytes(value)}/s`,
+    write: format.bytes,
     steps: POWERS_OF_TWO,
   },
   { title: "Clients", series: [["clients", "clients"]], write: format.count, steps: WHOLE_STEPS },
   { title: "Keys", series: [["keys", "keys"]], write: format.count, steps: WHOLE_STEPS },
   {
-    title: "Removed keys",
+    title: "Removed keys/s",
     series: [["evictedPerSecond", "evicted"], ["expiredPerSecond", "expired"]],
     write: format.rate,
   },
