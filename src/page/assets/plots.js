@@ -50,7 +50,7 @@ const PLOTS = [
   { title: "Clients", series: [["clients", "clients"]], write: format.count, steps: WHOLE_STEPS },
   { title: "Keys", series: [["keys", "keys"]], write: format.count, steps: WHOLE_STEPS },
   {
-    title: "Removed keys/s",
+    title: "Removed/s",
     series: [["evictedPerSecond", "evicted"], ["expiredPerSecond", "expired"]],
     write: format.rate,
   },
