@@ -136,6 +136,8 @@ export const DIAGNOSIS: Group = group("diagnosis", {
   "slowlog": transcript`
     config get slowlog*
     config get latency-monitor-threshold
+    # On a busy machine any command may take 10 ms.
+    config set slowlog-log-slower-than 10000000
     slowlog get abc
     slowlog get -2
     slowlog get 1.5
@@ -153,6 +155,7 @@ export const DIAGNOSIS: Group = group("diagnosis", {
     config set slowlog-max-len 5 latency-monitor-threshold x
     config get slowlog-max-len
     config set slowlog-log-slower-than 0
+    slowlog reset
     set k ${"x".repeat(300)}
     get k
     GET absent
@@ -184,7 +187,7 @@ export const DIAGNOSIS: Group = group("diagnosis", {
     slowlog len
     config set slowlog-log-slower-than 10000
     debug sleep 0.02
-    slowlog get
+    slowlog get 1
     slowlog reset
   `,
   "latency": transcript`
@@ -202,13 +205,13 @@ export const DIAGNOSIS: Group = group("diagnosis", {
     latency reset nothing
     latency reset nothing command
     latency doctor extra
-    config set latency-monitor-threshold 10
-    debug sleep 0.02
+    config set latency-monitor-threshold 50
+    debug sleep 0.06
     latency history command
     latency history COMMAND
     latency reset command
     latency history command
-    debug sleep 0.02
+    debug sleep 0.06
     latency reset command command
     config set latency-monitor-threshold 0
     debug sleep 0.02
