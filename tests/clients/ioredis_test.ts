@@ -81,6 +81,7 @@ function checksOf(variant: Variant): readonly Check[] {
     check("transactions", (client, target) => transactions(client, target, variant)),
     check("blocking pops", (client, target) => blockingPops(client, target, variant)),
     check("channels and patterns", (client, target) => channels(client, target, variant)),
+    check("monitor, slow log and pauses", diagnosis),
     check("names, info and times", facts),
     check("reconnects and continues after a kill", reconnects),
     check(
@@ -303,6 +304,31 @@ async function blockingPops(client: Redis, target: Target, variant: Variant): Pr
   });
   assertEquals(await client.brpop("{t}absent", 0.02), null);
   assertEquals(await client.ping(), "PONG");
+}
+
+async function diagnosis(client: Redis): Promise<void> {
+  const monitor = await client.monitor();
+  try {
+    const seen: string[][] = [];
+    monitor.on("monitor", (_time, args) => seen.push(args));
+    await client.set("{t}watched", 'a "b"\n');
+    await until(() => seen.some((args) => args[1] === "{t}watched"), "the request is seen");
+    const args = seen.find((args) => args[1] === "{t}watched")!;
+    assertEquals(args.slice(0, 2), ["set", "{t}watched"]);
+  } finally {
+    monitor.disconnect();
+  }
+  assertEquals(await client.call("config", "set", "slowlog-log-slower-than", "0"), "OK");
+  await client.get("{t}watched");
+  const entries = await client.slowlog("GET", 100) as [number, number, number, string[]][];
+  assert(entries.some(([, , , words]) => words.join(" ") === "get {t}watched"));
+  assertEquals(await client.slowlog("RESET"), "OK");
+  assertEquals(await client.call("config", "set", "slowlog-log-slower-than", "10000"), "OK");
+  assertEquals((await client.role() as unknown[])[0], "master");
+  assertEquals(await client.latency("LATEST"), []);
+  assertEquals(await client.client("PAUSE", 1, "WRITE"), "OK");
+  assertEquals(await client.set("{t}paused", "v"), "OK");
+  assertEquals(await client.client("UNPAUSE"), "OK");
 }
 
 /** Waits until the server reports a waiting client. */
