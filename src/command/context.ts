@@ -125,6 +125,8 @@ export interface Command {
   readonly writes: boolean;
   /** The position of the key at which the command may create a list for waiting clients; 0 if there is none. */
   readonly wakes: number;
+  /** Whether it only waits for the end of a pause, and runs the real command then, which is observed instead. */
+  readonly isPostponed: boolean;
   /** The subcommands of the command, if it has any. */
   readonly subcommands: Subcommands<never> | undefined;
   readonly specification: CommandSpecification;

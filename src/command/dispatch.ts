@@ -109,6 +109,7 @@ function joinCommands(): readonly Command[] {
       writes,
       // A waiting command may be served long after it was dispatched, so it performs its duties itself (blocking.ts).
       wakes: routing === "wait" ? 0 : wakes,
+      isPostponed: false,
       subcommands,
       specification,
     };
@@ -254,7 +255,7 @@ function heldBack(command: Command): Command {
   const run: Run = (context, request, reply) => runAfterPause(context, command, request, reply);
   // The time for which it waits does not count.
   const specification: CommandSpecification = { ...command.specification, routing: "wait" };
-  return { ...command, specification, writes: false, grows: false, wakes: 0, run };
+  return { ...command, specification, writes: false, grows: false, wakes: 0, isPostponed: true, run };
 }
 
 async function runAfterPause(

@@ -91,7 +91,8 @@ export function runTimed(
     if (pending !== undefined) return timePromise(context, command, request, pending, startedMs);
     return timeSteps(context, command, request, startedMs);
   }
-  end(context, command, request, startedMs, weight);
+  if (command.isPostponed) commands.unclaim(position, weight);
+  else end(context, command, request, startedMs, weight);
   return pending;
 }
 

@@ -1,6 +1,7 @@
 /** Tests `slowlog`, `latency`, `monitor`, `role` and their settings on server and proxy, in each protocol. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { COMMANDS } from "../../src/catalog/specification.ts";
 import { ABORT_DELAY_MS, MESSAGES_MAX_BYTES } from "../../src/limits.ts";
 import { testEachRole } from "../support/each_role.ts";
 import { pause } from "../support/pause.ts";
@@ -233,6 +234,28 @@ testEachRole("slowlog shows no secret of any command that has one", async ({ nam
   assert(name === "proxy" || shown.includes("auth (redacted)"), shown.join(", "));
   assert(shown.includes("config set masterauth (redacted) slowlog-max-len 100") === (name === "server"));
   assertEquals(shown.filter((line) => line.includes("secret-word")), []);
+});
+
+testEachRole("a command that a pause holds back is observed once, when it runs", async ({ resp, role }) => {
+  using client = await resp();
+  using other = await resp();
+  using watching = await resp();
+  await say(client, "config set slowlog-log-slower-than 0");
+  await say(watching, "monitor");
+  await say(client, "client pause 600000 write");
+  const { commands } = role.instruments;
+  const position = COMMANDS.findIndex(({ name }) => name === "set");
+  const before = commands.calls(position);
+  await other.send("*3\r\n$3\r\nset\r\n$1\r\nk\r\n$1\r\nv\r\n");
+  await until(async () => / flags=b /.test(await ask(client, "client", "list")), "the command is held back");
+  await say(client, "client unpause");
+  assertEquals(await readReplies(other, 1), [OK]);
+  assertEquals(commands.calls(position), before + 1);
+  await say(client, "ping last");
+  const seen: string[] = [];
+  while (seen.at(-1) !== '"ping" "last"') seen.push(commandOf((await readReplies(watching, 1))[0]!));
+  assertEquals(seen.filter((line) => line.startsWith('"set"')), ['"set" "k" "v"']);
+  assertEquals((await slowLines(client)).filter((line) => line.startsWith("set ")), ["set k v"]);
 });
 
 testEachRole("monitor is refused where it makes no sense, and restricts its client", async ({ resp, native }) => {
