@@ -993,8 +993,13 @@ export const PASSWORDS_MAX_COUNT = 2;
 export const HOT_KEYS_COUNT = 128;
 /** The time after which a use of a key counts e times less. Ten seconds of a burst are then two thirds of its rate. */
 export const HOT_KEYS_WINDOW_MS = 10_000;
-/** A key is reported as hot from this number of measured uses on, so that a single one does not stand for hundreds. */
-export const HOT_KEYS_SAMPLES_MIN_COUNT = 4;
+/**
+ * A key is reported as hot from this number of measured uses on, so that a single one does not stand for hundreds. It
+ * is also more than one look at a key on a page takes, which a server cannot tell from other requests of a proxy.
+ */
+export const HOT_KEYS_SAMPLES_MIN_COUNT = 8;
+/** A key that is used less often than this in a second is not reported as hot. */
+export const HOT_KEYS_MIN_PER_SECOND = 1;
 /** The number of keys that the table of big keys holds for each measure: bytes, and elements. */
 export const BIG_KEYS_COUNT = 64;
 /** How often the sizes of the known big keys are looked up again. */

@@ -43,7 +43,7 @@ export class ObservedKeys {
   /**
    * Notes the keys of a request after its command has run.
    *
-   * @param weight the number of clients' requests that it stands for; 0 for a request of this process itself
+   * @param weight the number of clients' requests that it stands for; 0 for one that observes, such as of a page
    */
   note(specification: CommandSpecification, request: Request, weight: number): void {
     const { firstKey, keyStep, writes } = specification;

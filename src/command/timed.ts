@@ -151,5 +151,5 @@ function end(context: CommandContext, command: Command, request: Request, starte
   instruments.add(position, durationMs, weight);
   if (instruments.monitors.count > 0) showRequest(instruments, specification, request, client);
   noteDuration(instruments, specification, request, client, durationMs);
-  keys.note(specification, request, client.isInternal ? 0 : weight);
+  keys.note(specification, request, client.isInternal || client.touchesNothing ? 0 : weight);
 }

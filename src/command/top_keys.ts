@@ -28,7 +28,7 @@ export function hotkeys({ shared, store }: CommandContext, request: Request, rep
   for (const { name, perSecond } of rows) {
     reply.array(2);
     reply.bytes(name, 0, name.length);
-    reply.integer(Math.max(1, Math.round(perSecond)));
+    reply.integer(Math.round(perSecond));
   }
 }
 

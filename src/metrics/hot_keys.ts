@@ -26,7 +26,7 @@
  * @module
  */
 
-import { HOT_KEYS_COUNT, HOT_KEYS_SAMPLES_MIN_COUNT, HOT_KEYS_WINDOW_MS } from "../limits.ts";
+import { HOT_KEYS_COUNT, HOT_KEYS_MIN_PER_SECOND, HOT_KEYS_SAMPLES_MIN_COUNT, HOT_KEYS_WINDOW_MS } from "../limits.ts";
 import { type KeyHash, KeyNames } from "./key_names.ts";
 
 /** A count below this is forgotten. */
@@ -130,9 +130,11 @@ export class HotKeys {
   top(count: number, nowMs: number): HotKey[] {
     this.decay(nowMs);
     const windowMs = this.#windowMs(nowMs);
+    const usesMinCount = HOT_KEYS_MIN_PER_SECOND * windowMs / 1000;
     const places: number[] = [];
     for (let place = 0; place < this.#names.count; place++) {
-      if (this.#samples[place]! >= HOT_KEYS_SAMPLES_MIN_COUNT) places.push(place);
+      const isKnown = this.#samples[place]! >= HOT_KEYS_SAMPLES_MIN_COUNT;
+      if (isKnown && this.#uses(place) >= usesMinCount) places.push(place);
     }
     places.sort((a, b) => this.#uses(b) - this.#uses(a));
     return places.slice(0, count).map((place) => ({

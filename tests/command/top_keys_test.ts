@@ -234,6 +234,18 @@ testCommands("hotkeys and bigkeys refuse wrong arguments, and are empty at first
   assertEquals(client.text("bigkeys", "1", "Bytes"), []);
 });
 
+Deno.test("hotkeys does not count a client that touches nothing, nor one look at a key on a page", () => {
+  const client = new MemoryClient();
+  // As after `client no-touch on`.
+  client.client.touchesNothing = true;
+  for (let i = 0; i < 50; i++) client.call("get", "observed");
+  client.client.touchesNothing = false;
+  for (const name of ["type", "type", "strlen", "pttl", "get"]) client.call(name, "shown");
+  client.call("memory", "usage", "shown");
+  client.call("object", "encoding", "shown");
+  assertEquals(hotkeys(client), []);
+});
+
 testCommands("hotkeys and bigkeys know keys of all commands, also of those that failed", (makeClient) => {
   const client = makeClient();
   client.call("set", "string", "v");
@@ -246,7 +258,7 @@ testCommands("hotkeys and bigkeys know keys of all commands, also of those that 
 
 testCommands("hotkeys and bigkeys return as many rows as are asked for", (makeClient) => {
   const client = makeClient();
-  for (let i = 0; i < 30; i++) repeat(client, 10, "append", `key${i}`, "v");
+  for (let i = 0; i < 30; i++) repeat(client, 20, "append", `key${i}`, "v");
   for (const name of ["hotkeys", "bigkeys"]) {
     assertEquals((client.text(name) as unknown[]).length, 10);
     assertEquals((client.text(name, "25") as unknown[]).length, 25);
