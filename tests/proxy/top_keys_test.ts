@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { BIG_KEY_PROBLEM_ELEMENTS_COUNT } from "../../src/limits.ts";
 import { ask, clustered, connectResp } from "../support/proxy_rig.ts";
+import { until } from "../support/until.ts";
 
 Deno.test(
   "the proxy joins the hot and the big keys of its servers",
@@ -44,13 +45,28 @@ Deno.test(
 );
 
 Deno.test(
-  "the proxy shows no part of the hot keys as if it were all of them",
+  "the proxy shows what the other servers know while one is down, and no part of what must be whole",
   clustered(2, async ({ connect, key }, servers) => {
     using client = await connect();
     await client.call("set", key(0), "v");
+    for (const name of ["slowlog-log-slower-than", "latency-monitor-threshold"]) {
+      assertEquals(await client.call("config", "set", name, 0), "OK");
+    }
+    await client.call("get", key(0));
     await servers[1]!.stop();
-    assertMatch(String(await client.call("bigkeys")), /^[A-Z_]+ /);
-    assert(Array.isArray(await client.call("keys", "*")) === false);
+    await until(async () => Array.isArray(await client.call("bigkeys")), "the server is known to be down");
+    assertEquals((await client.call("bigkeys") as unknown[][]).map(([name]) => name), [key(0)]);
+    for (const words of [["hotkeys"], ["slowlog", "get"], ["latency", "latest"]]) {
+      assert(Array.isArray(await client.call(...words as [string])), words.join(" "));
+    }
+    assert((await client.call("slowlog", "get") as unknown[]).length > 0);
+    assertMatch(String(await client.call("latency", "doctor")), /^(?!UNAVAILABLE)/);
+    for (const words of [["keys", "*"], ["dbsize"], ["slowlog", "reset"], ["latency", "reset"]]) {
+      assertMatch(String(await client.call(...words as [string])), /^UNAVAILABLE /, words.join(" "));
+    }
+    await servers[0]!.stop();
+    await until(async () => !Array.isArray(await client.call("bigkeys")), "no server replies");
+    assertMatch(String(await client.call("bigkeys")), /^UNAVAILABLE /);
   }),
 );
 

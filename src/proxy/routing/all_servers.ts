@@ -10,6 +10,9 @@
  * | `everywhere` | the proxy itself, and then all servers | `OK`, or the sum of the integers |
  * | `latencies` | all servers | their events and those of the proxy (join_latencies.ts) |
  *
+ * A server that is down fails such a command, so that a part of the keys is never taken for all of them. Only `top`,
+ * `newest` and `latencies` are then asked of the other servers: what they show is needed most while a server is down.
+ *
  * @module
  */
 
@@ -20,6 +23,7 @@ import { slowEntriesCount } from "../../connection/slow_log.ts";
 import { findSubcommand } from "../../connection/subcommands.ts";
 import { topRowsOf } from "../../connection/top_rows.ts";
 import { LONG_BYTES } from "../../limits.ts";
+import type { Pool } from "../../route/pool.ts";
 import type { Request } from "../../wire/request.ts";
 import { RespReply } from "../../wire/resp/reply_writer.ts";
 import { RespValueReader } from "../../wire/resp/reply_reader.ts";
@@ -80,10 +84,10 @@ export class AllServers {
       case "merge":
         return this.#ask(pending, specification, frame, joinArrays);
       case "top":
-        return this.#ask(pending, specification, frame, joinTop(topRowsOf(specification, request)));
+        return this.#ask(pending, specification, frame, joinTop(topRowsOf(specification, request)), this.#reachable);
       case "newest": {
         const rows = { count: slowEntriesCount(request), column: SLOW_TIME_COLUMN };
-        return this.#ask(pending, specification, frame, joinTop(rows));
+        return this.#ask(pending, specification, frame, joinTop(rows), this.#reachable);
       }
       case "every":
         checkProxied(specification, request);
@@ -114,20 +118,33 @@ export class AllServers {
     frame: Frame,
   ): void {
     const { shared: { instruments }, dialect } = pending.link;
-    const addresses = this.#cluster.holders.map(({ address }) => address);
-    const { words, join } = latencyQuestion(request, addresses, instruments.latency);
-    if (words === undefined) return this.#ask(pending, specification, frame, join);
-    const bytes = dialect.request(words);
-    this.#ask(pending, specification, { bytes, start: 0, size: bytes.length }, join);
+    const pools = this.#reachable;
+    const { words, join } = latencyQuestion(request, pools.map(({ address }) => address), instruments.latency);
+    const bytes = words && dialect.request(words);
+    const question = bytes === undefined ? frame : { bytes, start: 0, size: bytes.length };
+    this.#ask(pending, specification, question, join, pools);
   }
 
-  /** Forwards the request to all servers that have slots. */
-  #ask(pending: PendingReply, specification: CommandSpecification, frame: Frame, join: Join): void {
+  /** The servers that have slots and are not down; if all are down, all of them, so that the error says why. */
+  get #reachable(): readonly Pool[] {
+    const { holders } = this.#cluster;
+    const reachable = holders.filter(({ state }) => state !== "down");
+    return reachable.length > 0 ? reachable : holders;
+  }
+
+  /** Forwards the request to servers that have slots, all of them by default. */
+  #ask(
+    pending: PendingReply,
+    specification: CommandSpecification,
+    frame: Frame,
+    join: Join,
+    pools = this.#cluster.holders,
+  ): void {
     const { link } = pending;
     const gather = this.gather(pending, specification, join);
     // Servers whose slots are all lent get no request, and miss it.
     if (specification.writes) this.#cluster.loans.endAll();
-    for (const pool of this.#cluster.holders) {
+    for (const pool of pools) {
       link.streams.send(pool, gather.add(), frame.bytes, frame.start, frame.size);
     }
     gather.sent();
