@@ -22,10 +22,9 @@
  * | call | the owner calls |
  * |---|---|
  * | countdown is not over | nothing |
- * | countdown is over | `claim`, then `add` with the claimed weight |
- * | … and the call pauses | `unclaim` of all but one, `add` with weight 1 at its end |
- * | countdown is not over, and the call pauses | `claimOne`, `add` with weight 1 at its end |
- * | it was refused before it ran | `reject`; `unclaim` of what was claimed |
+ * | countdown is over | `begin`; at the end `claim`, and `add` with the claimed weight |
+ * | the call pauses, whether or not the countdown is over | `claimOne`; at the end `add` with weight 1 |
+ * | it was refused before it ran | `reject`, or `rejectCounted` after the countdown |
  * | its duration cannot be known | `countUntimed`, instead of the countdown |
  *
  * @module
@@ -43,7 +42,7 @@ export const BUCKET_BOUNDS_US: readonly number[] = [
 
 /** The calls of all commands of one role. A command is known by its position in the catalog. */
 export class CommandStats {
-  /** The number of calls of each command until one is timed. The owner decrements it, and calls `claim` at 0. */
+  /** The number of calls of each command until one is timed. The owner decrements it, and calls `begin` at 0. */
   readonly untilTimed: Int32Array;
   /** The number of calls of each command that ran and failed. */
   readonly failed: Float64Array;
@@ -132,22 +131,23 @@ export class CommandStats {
     this.#restart(position, 1);
   }
 
-  /**
-   * Begins the next countdown of a command, when the last one is over.
-   *
-   * @returns the number of calls that the call which begins now represents
-   */
+  /** Begins the next countdown of a command, when the last one is over. The call that begins now is timed. */
+  begin(position: number): void {
+    this.#restart(position, this.#isolated === position ? this.#isolatedRest : this.#nextStride(position));
+  }
+
+  /** Returns the number of calls that a timed call represents, when its duration is known. */
   claim(position: number): number {
     const isIsolated = this.#isolated === position;
     if (isIsolated) this.#isolated = -1;
-    this.#restart(position, isIsolated ? this.#isolatedRest : this.#nextStride(position));
-    const weight = isIsolated ? 1 : this.#begun(position) - this.#represented[position]!;
+    const weight = isIsolated ? 1 : Math.max(0, this.#begun(position) - this.#represented[position]!);
     this.#represented[position]! += weight;
     return weight;
   }
 
   /** Records that a call of a command, which has begun, represents only itself. */
   claimOne(position: number): void {
+    if (this.#isolated === position) this.#isolated = -1;
     this.#represented[position]! += 1;
   }
 

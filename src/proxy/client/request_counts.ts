@@ -55,7 +55,9 @@ export class RequestCounts {
 
   /** Begins to time a request whose countdown is over. */
   time(counted: CountedRequest, specification: CommandSpecification, request: Request, client: ClientState): void {
-    counted.weight = this.#instruments.commands.claim(counted.position);
+    const { commands } = this.#instruments;
+    commands.begin(counted.position);
+    counted.weight = commands.claim(counted.position);
     counted.timedSinceMs = performance.now();
     this.#show(specification, request, client);
   }
