@@ -149,8 +149,8 @@ function inSource(path: string): string {
   return path.replace(/^src\//, "");
 }
 
-const EDGES = (await readImports(["src/main.ts", "src/mod.ts"])).map(({ from, to }): Edge => {
-  return { from: inSource(from), to: inSource(to) };
+const EDGES = (await readImports(["src/main.ts", "src/mod.ts"])).map((edge): Edge => {
+  return { ...edge, from: inSource(edge.from), to: inSource(edge.to) };
 });
 
 Deno.test("imports from main.ts and mod.ts go one way", () => {
@@ -161,6 +161,14 @@ Deno.test("imports from main.ts and mod.ts go one way", () => {
 Deno.test("mod.ts imports no package, so that it can be imported without inmem's import map", () => {
   const packages = [...reachedFrom(["mod.ts"], EDGES)].filter((path) => ["package", "std"].includes(layerOf(path)));
   assertEquals(packages, []);
+});
+
+Deno.test("a role loads the modules of --metrics only when the option is given", () => {
+  const edges = EDGES.filter(({ isStatic }) => isStatic);
+  const loaded = reachedFrom(["server/main.ts", "proxy/main.ts"], edges);
+  assert(loaded.has("server/server.ts") && loaded.has("proxy/proxy.ts"));
+  assertEquals([...loaded].filter((path) => ["page", "http"].includes(layerOf(path)) || path.includes("prom")), []);
+  assert(reachedFrom(["page/metrics_port.ts"], edges).has("std/prom_client.ts"));
 });
 
 Deno.test("every source module is reached from main.ts or mod.ts", () => {

@@ -21,6 +21,8 @@ export const LOCKED: readonly string[] = [`--lock=${join(ROOT, "tests/deno.lock"
 export interface Edge {
   readonly from: string;
   readonly to: string;
+  /** Whether loading the one module loads the other: the import is neither dynamic nor one of types only. */
+  readonly isStatic?: boolean;
 }
 
 /** The part of the output of `deno info --json` that is used here. */
@@ -28,7 +30,12 @@ interface Info {
   modules: {
     specifier: string;
     error?: string;
-    dependencies?: { specifier: string; code?: { specifier?: string }; type?: { specifier?: string } }[];
+    dependencies?: {
+      specifier: string;
+      code?: { specifier?: string };
+      type?: { specifier?: string };
+      isDynamic?: boolean;
+    }[];
   }[];
 }
 
@@ -65,11 +72,13 @@ function edgesOf({ modules }: Info, entry: string): Edge[] {
     if (!module.startsWith("file:") || module === entry) continue;
     const from = nameOf(module);
     assert(error === undefined, `Cannot read "${from}": ${error}`);
-    for (const { specifier, code, type } of dependencies) {
+    for (const { specifier, code, type, isDynamic } of dependencies) {
       // A package without types has two targets: its code, and the file that gives it types.
       const targets = new Set([code?.specifier, type?.specifier].filter((target) => target !== undefined));
       assert(targets.size > 0, `Cannot resolve "${specifier}" in "${from}"`);
-      for (const target of targets) edges.push({ from, to: nameOf(target) });
+      for (const target of targets) {
+        edges.push({ from, to: nameOf(target), isStatic: target === code?.specifier && isDynamic !== true });
+      }
     }
   }
   return edges;
