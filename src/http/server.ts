@@ -14,6 +14,7 @@ import {
   HTTP_HANDSHAKE_COST_MS,
   HTTP_REQUEST_COST_MS,
   HTTP_SPARE_CONNECTIONS_COUNT,
+  HTTP_VIEWERS_MAX_COUNT,
 } from "../limits.ts";
 import { Clients } from "../net/clients.ts";
 import type { Listener } from "../net/listener.ts";
@@ -24,6 +25,9 @@ import { TimeShare } from "./time_share.ts";
 
 /** The share of the connections that are served at a time. */
 const SERVED_SHARE = HTTP_CONNECTIONS_MAX_COUNT / (HTTP_CONNECTIONS_MAX_COUNT + HTTP_SPARE_CONNECTIONS_COUNT);
+
+/** The share of the served connections that may view event streams. */
+const VIEWERS_SHARE = HTTP_VIEWERS_MAX_COUNT / HTTP_CONNECTIONS_MAX_COUNT;
 
 /** The listener and the functions of {@linkcode HttpServer}. */
 export interface HttpServerOptions {
@@ -53,13 +57,15 @@ export class HttpServer {
   constructor(options: HttpServerOptions) {
     const { listener, handle, warn, reportBug, urgentPaths = new Set() } = options;
     const { connections = HTTP_CONNECTIONS_MAX_COUNT + HTTP_SPARE_CONNECTIONS_COUNT } = options;
+    const maxCount = Math.max(1, Math.floor(connections * SERVED_SHARE));
+    const viewersMaxCount = Math.max(1, Math.floor(maxCount * VIEWERS_SHARE));
     const timeShare = this.#timeShare;
-    const share = { handle, reportBug, timeShare, urgentPaths, outgoing: new OutgoingBytes() };
+    const share = { handle, reportBug, timeShare, urgentPaths, outgoing: new OutgoingBytes(), viewersMaxCount };
     let mayAccept = 0;
     this.#listener = listener;
     this.#clients = new Clients<HttpSession>({
       listener,
-      maxCount: Math.max(1, Math.floor(connections * SERVED_SHARE)),
+      maxCount,
       maxConnections: connections,
       displaces: true,
       pace: () => {

@@ -54,6 +54,8 @@ export interface SessionShare {
   readonly handle: HttpHandler;
   readonly timeShare: TimeShare;
   readonly outgoing: OutgoingBytes;
+  /** The most viewers of a stream, so that enough places are left for requests. */
+  readonly viewersMaxCount: number;
   /** The paths whose requests go before others. */
   readonly urgentPaths: ReadonlySet<string>;
   /** Logs an exception that nothing should throw. */
@@ -268,7 +270,7 @@ export class HttpSession implements ClientSession {
   /** Sends events until the viewer leaves. */
   async #stream(request: HttpRequest, { events }: StreamResponse): Promise<boolean> {
     if (request.method !== "GET") await this.#refuse(new RequestProblem(405, "expected GET", { allow: "GET" }));
-    else if (this.#stopping || !await this.#view(events)) {
+    else if (this.#stopping || events.count >= this.#share.viewersMaxCount || !await this.#view(events)) {
       await this.#refuse(new RequestProblem(503, "there are too many viewers", { "retry-after": "10" }));
     }
     return false;

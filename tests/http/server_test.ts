@@ -160,6 +160,7 @@ Deno.test("a connection that is late with a step is closed, each step with its d
       },
       timeShare: new TimeShare(),
       outgoing: new OutgoingBytes(),
+      viewersMaxCount: 1,
       urgentPaths: new Set(),
       reportBug: (error) => {
         throw error;
@@ -205,6 +206,15 @@ Deno.test("a viewer keeps its place while others come and go", async () => {
     events.send("still here");
     assertEquals(await viewer.readUntil("\n\n"), "data: still here\n\n");
   });
+});
+
+Deno.test("with few descriptors, viewers leave places for requests", async () => {
+  await withServer(async ({ connect }) => {
+    const viewer = await connect();
+    assertEquals((await viewer.request("/events")).status, 200);
+    for (let count = 0; count < 5; count++) assertEquals((await (await connect()).request("/events")).status, 503);
+    for (let count = 0; count < 10; count++) assertEquals((await (await connect()).request("/ok")).status, 200);
+  }, { connections: 6 });
 });
 
 Deno.test("unfinished TLS handshakes keep no client out", async () => {
