@@ -4,11 +4,19 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { formatAddress } from "../../src/address.ts";
 import { Client } from "../../src/client/client.ts";
 import type { HttpRequest, HttpResponse } from "../../src/http/message.ts";
-import { KEY_SIZE_MAX_BYTES, PAGE_ITEM_MAX_BYTES, PAGE_STRING_MAX_BYTES } from "../../src/limits.ts";
+import {
+  KEY_SIZE_MAX_BYTES,
+  PAGE_EVENT_INTERVAL_MS,
+  PAGE_ITEM_MAX_BYTES,
+  PAGE_STRING_MAX_BYTES,
+} from "../../src/limits.ts";
+import type { Overview } from "../../src/metrics/overview.ts";
+import { memorySockets } from "../../src/net/memory_socket.ts";
 import { ASSETS } from "../../src/page/assets.ts";
 import { LivePage } from "../../src/page/live_page.ts";
 import { RouteTable } from "../../src/page/routes.ts";
 import { type Server, startServer } from "../../src/server/main.ts";
+import { pause } from "../support/pause.ts";
 import { until } from "../support/until.ts";
 import { LogLines, withProxy, withServers } from "../support/proxy_rig.ts";
 
@@ -263,6 +271,55 @@ Deno.test("/api/history has the step of the start", async () => {
     assertEquals([data.stepMs, data.times.length, data.series.clients.length], [5000, 1, 1]);
   });
 });
+
+Deno.test("/events makes an event a second while somebody views, and none otherwise", async () => {
+  let overviews = 0;
+  let refreshes = 0;
+  const page = new LivePage({
+    openInternal: () => memorySockets()[0],
+    overview: () => ({ ...OVERVIEW, nowMs: ++overviews }),
+    refresh: () => Promise.resolve(void refreshes++),
+  }, false);
+  try {
+    await until(() => overviews === 1, "the history has its first step");
+    const route = page.routes.find(({ path }) => path === "/events")!;
+    const response = await route.serve(ROLE, undefined as unknown as HttpRequest);
+    assert("events" in response);
+    const written: string[] = [];
+    const viewer = {
+      write: (bytes: Uint8Array) => Promise.resolve(void written.push(new TextDecoder().decode(bytes))),
+    };
+    assert(response.events.add(viewer, "HEAD "));
+    // The first one comes immediately, with the newest step of the history.
+    const event: Data = JSON.parse(written[0]!.replace(/^HEAD data: /, ""));
+    assertEquals([event.overview, event.sample.timeMs], [{ ...OVERVIEW, nowMs: overviews }, overviews - 1]);
+    await until(() => written.length === 3, "two more events have come");
+    response.events.remove(viewer);
+    const refreshed = refreshes;
+    await pause(2 * PAGE_EVENT_INTERVAL_MS);
+    assertEquals(written.length, 3);
+    assert(refreshes <= refreshed + 1, "only a step of the history may have needed fresh values");
+  } finally {
+    await page.close();
+  }
+});
+
+const OVERVIEW: Overview = {
+  role: "server",
+  version: "0.1.0",
+  runId: "run",
+  address: "127.0.0.1:9443",
+  nowMs: 0,
+  uptimeMs: 0,
+  clients: 0,
+  maxClients: 10,
+  opsPerSecond: 0,
+  inputBytes: 0,
+  outputBytes: 0,
+  slotsUnderWay: 0,
+  servers: [],
+  problems: [],
+};
 
 Deno.test("the files load only each other, and contain no script or style that the policy forbids", () => {
   const paths = new Set(ASSETS.map(({ path }) => path));
