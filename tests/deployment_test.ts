@@ -130,7 +130,7 @@ Deno.test("deno.json leaves packages and the lock file to the tasks", async () =
       // The scripts of the live page import no package.
       if (part.includes("--no-lock --config=src/page/assets/deno.json")) continue;
       // A task that reads the tests needs the clients that they use. All others do without.
-      const lock = /\btests\/[")]?$|^deno check\b/.test(part.trim()) ? "tests/deno.lock" : "deno.lock";
+      const lock = /\btests\/(?:system\/)?[")]?$|^deno check\b/.test(part.trim()) ? "tests/deno.lock" : "deno.lock";
       assertStringIncludes(part, `--lock=${lock} --frozen`, `${name}: deno ${word}`);
       assertStringIncludes(command, "DENO_TLS_CA_STORE=system,mozilla", name);
     }
