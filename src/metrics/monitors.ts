@@ -26,15 +26,29 @@ const BACKSLASH = 0x5c;
 const SPACE = 0x20;
 const DELETE = 0x7f;
 
-/** The letters after a backslash for control characters that have one. */
-const ESCAPED: Readonly<Record<number, string>> = { 7: "a", 8: "b", 9: "t", 10: "n", 13: "r" };
+/** What is written for each byte: the byte itself, a backslash and a letter, or `\x` and two digits. */
+const enum Form {
+  Plain,
+  Letter,
+  Digits,
+}
 
-/** The escape sequence of each byte that has one. */
-const ESCAPES: readonly (Uint8Array | undefined)[] = Array.from({ length: 256 }, (_, byte) => {
-  if (byte === QUOTE || byte === BACKSLASH) return Uint8Array.of(BACKSLASH, byte);
-  if (byte >= SPACE && byte < DELETE) return undefined;
-  return encodeText(`\\${ESCAPED[byte] ?? `x${byte.toString(16).padStart(2, "0")}`}`);
+const LETTERS: Readonly<Record<number, string>> = {
+  7: "a",
+  8: "b",
+  9: "t",
+  10: "n",
+  13: "r",
+  [QUOTE]: '"',
+  [BACKSLASH]: "\\",
+};
+const FORMS = Uint8Array.from({ length: 256 }, (_, byte) => {
+  if (LETTERS[byte] !== undefined) return Form.Letter;
+  return byte >= SPACE && byte < DELETE ? Form.Plain : Form.Digits;
 });
+const LETTER_BYTES = Uint8Array.from({ length: 256 }, (_, byte) => LETTERS[byte]?.charCodeAt(0) ?? 0);
+const DIGITS = encodeText("0123456789abcdef");
+const LETTER_X = 0x78;
 const ESCAPE_MAX_BYTES = 4;
 
 const LINE_END = encodeText("\r\n");
@@ -99,12 +113,18 @@ function composeLine(head: Uint8Array, words: readonly Uint8Array[]): Uint8Array
     line[at++] = SPACE;
     line[at++] = QUOTE;
     for (const byte of word) {
-      const escape = ESCAPES[byte];
-      if (escape === undefined) {
+      const form = FORMS[byte]!;
+      if (form === Form.Plain) {
         line[at++] = byte;
+        continue;
+      }
+      line[at++] = BACKSLASH;
+      if (form === Form.Letter) {
+        line[at++] = LETTER_BYTES[byte]!;
       } else {
-        line.set(escape, at);
-        at += escape.length;
+        line[at++] = LETTER_X;
+        line[at++] = DIGITS[byte >> 4]!;
+        line[at++] = DIGITS[byte & 15]!;
       }
     }
     line[at++] = QUOTE;

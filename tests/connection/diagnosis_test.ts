@@ -282,12 +282,16 @@ testEachRole("monitor cuts off a client that does not read, and nothing is timed
   const value = "\xff".repeat(1000);
   const batch = `*${22}\r\n$4\r\nmget\r\n${`$1000\r\n${value}\r\n`.repeat(21)}`;
   let sent = 0;
-  await until(async () => {
-    await client.send(batch.repeat(4));
-    await readReplies(client, 4);
-    sent += 4;
-    return role.instruments.monitors.count === 0;
-  }, () => `the client is cut off after ${sent} of ${lines} requests`);
+  await until(
+    async () => {
+      await client.send(batch.repeat(32));
+      await readReplies(client, 32);
+      sent += 32;
+      return role.instruments.monitors.count === 0;
+    },
+    () => `the client is cut off after ${sent} of ${lines} requests`,
+    60_000,
+  );
   assertEquals(role.instruments.commands.timesAll, false);
   assertMatch(await say(client, "client list name lazy"), /^\$0\r/);
   lazy.close();
