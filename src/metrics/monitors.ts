@@ -26,7 +26,7 @@ const BACKSLASH = 0x5c;
 const SPACE = 0x20;
 const DELETE = 0x7f;
 
-/** What is written for each byte: the byte itself, a backslash and a letter, or `\x` and two digits. */
+/** The form of a byte in a line: the byte itself, a backslash and a letter, or `\x` and two digits. */
 const enum Form {
   Plain,
   Letter,
