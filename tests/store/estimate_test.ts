@@ -6,8 +6,8 @@ import { amountOf } from "../support/amount.ts";
 const ITEMS_COUNT = amountOf("ESTIMATE_ITEMS_COUNT", 50_000, 2_000_000);
 const KEY = encodeText("key");
 /**
- * The greatest difference between the estimate and the exact bytes, as a part of these. It is largest for a hash of some
- * hundred thousand small fields, whose buckets have just been divided.
+ * The greatest difference between the estimate and the exact bytes, as a part of these. It is largest for a hash of
+ * some hundred thousand small fields, whose buckets have just been divided.
  */
 const ERROR_MAX_SHARE = 0.2;
 
