@@ -13,6 +13,7 @@ export interface SlowCommand<Data> {
   id: number;
   /** When the command ended, in whole seconds as milliseconds since 1970. */
   timeMs: number;
+  /** The time that the command took, in microseconds. */
   durationUs: number;
   /** The command's name and its arguments. Long ones are cut, and secrets are replaced by `(redacted)`. */
   words: Data[];
@@ -24,9 +25,11 @@ export interface SlowCommand<Data> {
 
 /** A kind of event that took long, as {@linkcode DiagnosisCommands.latency} returns it. */
 export interface LatencyEvent {
+  /** The name of the kind, such as `command` or `aof-fsync`. */
   name: string;
   /** When the latest one was recorded, in whole seconds as milliseconds since 1970. */
   timeMs: number;
+  /** The duration of the latest one, in whole ms. */
   latestMs: number;
   /** The longest one since the last reset. */
   longestMs: number;
@@ -36,11 +39,13 @@ export interface LatencyEvent {
 export interface LatencyMoment {
   /** The second as milliseconds since 1970. */
   timeMs: number;
+  /** The duration of that event, in whole ms. */
   durationMs: number;
 }
 
 /** The durations of the calls of one command. */
 export interface LatencyHistogram {
+  /** The number of calls. */
   calls: number;
   /** The number of calls that took at most this number of microseconds, by that number. */
   atMostUs: Map<number, number>;

@@ -9,6 +9,7 @@ import { Sender } from "./sender.ts";
 
 /** A key that is used often. */
 export interface HotKeyFacts<Data> {
+  /** The name of the key. */
   readonly key: Data;
   /** The requests a second that use the key at present, estimated from a sample. */
   readonly requestsPerSecond: number;
@@ -16,6 +17,7 @@ export interface HotKeyFacts<Data> {
 
 /** A key with a large value. */
 export interface BigKeyFacts<Data> {
+  /** The name of the key. */
   readonly key: Data;
   /** The bytes that the key and its value take. For a large value this is an estimate. */
   readonly bytes: number;
