@@ -118,7 +118,11 @@ export function followSlowLog() {
     byId("slow-table"),
     "Slow log",
     [
-      { title: "When", cell: ({ timeMs }) => ({ text: format.clock(timeMs), title: new Date(timeMs).toString() }) },
+      {
+        title: "When",
+        isWhole: true,
+        cell: ({ timeMs }) => ({ text: format.clock(timeMs), title: new Date(timeMs).toString() }),
+      },
       {
         title: "Took",
         isNumber: true,
@@ -134,7 +138,7 @@ export function followSlowLog() {
           return isLong ? { text: `${whole.slice(0, 2 * SHOWN_MAX_LENGTH)}…`, title: whole } : whole;
         },
       },
-      { title: "Client", isCode: true, cell: ({ client, name }) => ({ text: client, detail: name }) },
+      { title: "Client", isCode: true, isWhole: true, cell: ({ client, name }) => ({ text: client, detail: name }) },
     ],
     ({ id }) => id,
     "No command has been slow.",

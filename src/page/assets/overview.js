@@ -266,7 +266,13 @@ export class Servers {
     if (!isProxy) setText(byId("servers-link"), "Server");
     /** @type {import("./table.js").Column<ServerRow>[]} */
     const columns = [
-      { title: "Server", cell: ({ server }) => server.address, order: ({ server }) => server.address, isCode: true },
+      {
+        title: "Server",
+        cell: ({ server }) => server.address,
+        order: ({ server }) => server.address,
+        isCode: true,
+        isWhole: true,
+      },
       { title: "State", cell: ({ server }) => stateCell(server), order: ({ server }) => server.state },
       ...(isProxy
         ? [{

@@ -27,6 +27,7 @@ import { button, make, setText } from "./dom.js";
  * @property {(row: Row) => number | string} [order] makes the column sortable; numbers begin with the largest
  * @property {boolean} [isNumber] whether the column is aligned to the right
  * @property {boolean} [isCode] whether the text is in a font of fixed width
+ * @property {boolean} [isWhole] whether the text stays in one line where there is room for a table
  */
 
 /**
@@ -232,7 +233,8 @@ export class Table {
    */
   add(key, shown) {
     const cells = this.columns.map((column, i) => {
-      const classes = [column.isNumber && "number", column.isCode && "code"].filter(Boolean).join(" ");
+      const { isNumber, isCode, isWhole } = column;
+      const classes = [isNumber && "number", isCode && "code", isWhole && "whole"].filter(Boolean).join(" ");
       return make(i === 0 ? "th" : "td", {
         role: i === 0 ? "rowheader" : "cell",
         scope: i === 0 ? "row" : undefined,
