@@ -143,7 +143,7 @@ async function scanPart(command: string, value: ReadValue): Promise<{ next: stri
   return { next: wordOf(next), items: found instanceof Map ? [...found].flat() : toItems(found) };
 }
 
-/** Returns how many elements are read at a time. Those of a value with large ones are fewer. */
+/** Returns how many elements to read at a time: fewer if they are large. */
 function countFor({ elements, sizeBytes }: ReadValue): number {
   const perElement = sizeBytes / Math.max(1, elements);
   return Math.max(1, Math.min(PAGE_ITEMS_COUNT, Math.floor(PAGE_ITEMS_BYTES / perElement)));

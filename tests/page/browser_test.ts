@@ -127,6 +127,7 @@ browserTest("the live page of a proxy", async ({ launcher, browser, test }) => {
     await tabTo(page, /^Theme: auto$/);
     await page.keyboard.press("Enter");
     assertEquals(await page.evaluate("document.documentElement.dataset.theme"), "light");
+    assertEquals(await page.evaluate("document.activeElement.textContent"), "Theme: light");
     await tabTo(page, /^Requests a second:/);
     await page.keyboard.press("ArrowLeft");
     await page.getByText(/^at \d/).waitFor();

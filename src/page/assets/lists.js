@@ -16,11 +16,11 @@ const SHOWN_MAX_LENGTH = 80;
 /**
  * Makes a table that is asked for while it is on the screen.
  *
- * @template Row
+ * @template Row, Data
  * @param {string} id of the element around the table
  * @param {string} path of the data
  * @param {Table<Row>} table
- * @param {(data: any) => readonly Row[]} rowsOf
+ * @param {(data: Data) => readonly Row[]} rowsOf
  * @returns {void}
  */
 function follow(id, path, table, rowsOf) {

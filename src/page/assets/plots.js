@@ -79,7 +79,7 @@ class PlotView {
     this.canvas.addEventListener("blur", () => this.picture?.setCursor({ left: -10, top: -10 }));
   }
 
-  /** Draws the plot anew, in the present colours and at the present width. */
+  /** Draws the plot again, because its colours or its width have changed. */
   draw() {
     this.picture?.destroy();
     const style = getComputedStyle(document.documentElement);

@@ -26,7 +26,7 @@ export class Rates {
     const { samples } = this;
     const counts = each((name) => present[name] ?? NaN);
     const last = samples.at(-1);
-    // Counts that have become less begin anew: the process was started again.
+    // Counts that have decreased began at zero, because the process was started again.
     if (last !== undefined && COUNTERS.some((name) => counts[name] < last.counts[name])) samples.length = 0;
     // The same counts may come again, because the server has not reported since.
     if (last === undefined || timeMs - last.timeMs > 100) samples.push({ timeMs, counts });

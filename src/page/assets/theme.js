@@ -5,6 +5,7 @@
 (() => {
   const themes = ["auto", "light", "dark"];
   const root = document.documentElement;
+  const prefersDark = matchMedia("(prefers-color-scheme: dark)");
 
   function stored() {
     try {
@@ -16,8 +17,7 @@
 
   /** @param {string} theme */
   function apply(theme) {
-    if (theme === "auto") delete root.dataset.theme;
-    else root.dataset.theme = theme;
+    root.dataset.theme = theme !== "auto" ? theme : prefersDark.matches ? "dark" : "light";
     const button = document.getElementById("theme");
     if (button !== null) button.textContent = `Theme: ${theme}`;
     // The plots are drawn again in the new colours.
@@ -39,5 +39,5 @@
       apply(theme);
     });
   });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => apply(theme));
+  prefersDark.addEventListener("change", () => apply(theme));
 })();
