@@ -171,10 +171,13 @@ function fail(
   error: unknown,
   startedMs: number,
 ): void | Promise<void> {
-  if (command !== undefined) endFailed(context, command, request, error, startedMs);
-  if (command === undefined) noteRejection(context, request);
-  else if (error instanceof DelayedReplyError && error.delayMs > 0) return failLater(context, command, reply, error);
-  else noteFailure(context, command, error);
+  if (command === undefined) {
+    noteRejection(context, request);
+  } else {
+    endFailed(context, command, request, error, startedMs);
+    if (error instanceof DelayedReplyError && error.delayMs > 0) return failLater(context, command, reply, error);
+    noteFailure(context, command, error);
+  }
   refuse(context, reply, error);
   reply.end();
   if (context.client.closing) return Promise.resolve();

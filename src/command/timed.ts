@@ -33,6 +33,13 @@ const PAUSE_MIN_MS = 0.5;
 /** The beginning of a call that is not timed. */
 export const NOT_TIMED: number = 0;
 
+/** Counts a call. Returns when it began if it is timed, otherwise {@linkcode NOT_TIMED}. */
+function count(context: CommandContext, command: Command): number {
+  if (--context.shared.untilTimed[command.position]! !== 0) return NOT_TIMED;
+  beginTimed(context, command).next();
+  return performance.now();
+}
+
 /** Runs and counts a command, and returns what {@linkcode runCommand} returns. */
 export function runCounted(
   context: CommandContext,
@@ -40,11 +47,7 @@ export function runCounted(
   request: Request,
   reply: Reply,
 ): void | Promise<void> {
-  let startedMs = NOT_TIMED;
-  if (--context.shared.untilTimed[command.position]! === 0) {
-    beginTimed(context, command).next();
-    startedMs = performance.now();
-  }
+  const startedMs = count(context, command);
   let pending: void | Promise<void>;
   try {
     pending = runCommand(context, command, request, reply);
@@ -60,11 +63,7 @@ export function runCounted(
 export function runCountedQueued(context: CommandContext, command: Command, request: Request, reply: Reply): void {
   const isLarge = request.size > KEY_SIZE_MAX_BYTES || request.count > ARGUMENTS_FEW_MAX_COUNT;
   if (isLarge) context.shared.instruments.commands.isolateNext(command.position);
-  let startedMs = NOT_TIMED;
-  if (--context.shared.untilTimed[command.position]! === 0) {
-    beginTimed(context, command).next();
-    startedMs = performance.now();
-  }
+  const startedMs = count(context, command);
   try {
     runCommand(context, command, request, reply);
   } catch (error) {

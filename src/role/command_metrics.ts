@@ -1,8 +1,8 @@
 /**
  * The metrics of the requests of clients: numbers, durations, bytes and errors.
  *
- * Those of a proxy are about its clients. Its durations last from the arrival of a request to its reply, so they
- * include the servers.
+ * A proxy counts the requests of its clients. A duration begins when a request arrives and ends with its reply, so it
+ * includes the time in the servers.
  *
  * Commands are labels for Prometheus. Their number is bounded, since only commands of the catalog are counted, and one
  * that was never called has no sample.
