@@ -101,6 +101,8 @@ const MEANT: readonly ((redis: string, inmem: string, isProxy: boolean, words: r
   (_redis, inmem) => inmem.includes("there is one database"),
   // redis-server counts keys whose deadline has passed until it removes them, which is after the whole pipeline.
   (redis, inmem, _isProxy, [name]) => /^dbsize$/i.test(name!) && countOf(redis) > countOf(inmem),
+  // As newer versions, inmem takes several numbers of clients, which 7.0 calls a syntax error.
+  (_redis, _inmem, _isProxy, words) => /^client kill id( -?\d+){2}/i.test(words.join(" ")),
 ];
 
 /** Returns the number in the escaped reply of an integer. */
