@@ -121,12 +121,13 @@ function commandsPart(): string {
 
 /** Returns what each role does, and a table of its options; all of them have `--help`. */
 function optionsPart(): string {
-  return OPTION_TABLES.map(({ usage, summary, options }) => {
+  return OPTION_TABLES.map(({ usage, summary, options, variablePrefix }) => {
     const rows = Object.entries(options).filter(([name]) => name !== "help").map(([name, option]) => {
       return [code(`--${name} ${valueNameOf(option)}`.trim()), defaultOf(option), meaningOf(option)];
     });
     const title = usage.replace(/ ?\[.*| FOLDER.*| FILE.*/, "");
-    return `## ${title}\n\n\`${usage}\`\n\n${summary}\n\n${table(["option", "default", "meaning"], rows)}`;
+    const variables = variablePrefix === undefined ? "" : `Environment variables: ${code(`${variablePrefix}…`)}\n\n`;
+    return `## ${title}\n\n\`${usage}\`\n\n${summary}\n\n${variables}${table(["option", "default", "meaning"], rows)}`;
   }).join("\n");
 }
 
