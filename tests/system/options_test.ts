@@ -156,9 +156,13 @@ Deno.test("--help names every option of a role, with status 0", async () => {
 });
 
 Deno.test("inmem alone, help, --help and --version print and exit with status 0", async () => {
-  const [alone, help, dashed, ofRole, version] = await Promise.all(
-    [[], ["help"], ["--help"], ["help", "server"], ["--version"]].map((words) => runInmem(words)),
+  const [alone, help, dashed, ofRole, version, ...versions] = await Promise.all(
+    [
+      ...[[], ["help"], ["--help"], ["help", "server"], ["--version"]],
+      ...[["server", "--version"], ["client", "-V"], ["-V"], ["certs", "--version"]],
+    ].map((words) => runInmem(words)),
   );
+  for (const each of versions) assertEquals([each.code, each.stdout], [0, version!.stdout]);
   for (const each of [alone!, help!, dashed!]) {
     assertEquals([each.code, each.stderr], [0, ""]);
     for (const role of ["server", "proxy", "client", "check", "restore", "certs"]) {
