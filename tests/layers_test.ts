@@ -109,7 +109,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "proxy/routing",
   ],
   client: ["catalog", "wire", "wire/native", "net", "role"],
-  shell: ["catalog", "client", "role", "std"],
+  // The server that a tool talks to.
+  target: ["client", "role"],
+  shell: ["catalog", "client", "role", "std", "target"],
   offline: ["log", "role"],
   // The entry points.
   main: ["server", "proxy", "shell", "offline", "role"],

@@ -103,15 +103,10 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
   const { signal, timeoutMs = REQUEST_TIMEOUT_DEFAULT_MS } = options;
   if (!(timeoutMs >= 0)) throw new RangeError(`Cannot use ${timeoutMs} as "timeoutMs": expected 0 or more`);
   signal?.throwIfAborted();
-  const { hostname, port } = addressOf(options);
-  const { insecure = false, plaintext = false } = options;
-  if (plaintext && !isLoopback(hostname)) {
-    throw new UsageError(`Cannot talk to "${hostname}" without TLS: expected a loopback address`);
-  }
-  const caCerts = plaintext || insecure ? [] : await certificatesOf(options, hostname);
+  const { address, open } = await dialerOf(options);
   const client = new Client({
-    address: formatAddress({ hostname, port }),
-    open: (signal) => connectSocket({ hostname, port, caCerts, insecure, plaintext, signal }),
+    address,
+    open,
     passwords: passwordsOf(options.password),
     timeoutMs: timeoutMs === 0 ? Infinity : timeoutMs,
     signal,
@@ -123,6 +118,33 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
     throw error;
   }
   return client;
+}
+
+/** Opens connections to one server. */
+export interface Dialer {
+  /** `host:port`. */
+  readonly address: string;
+  /** Connects and verifies the certificate, but sends nothing. The caller closes the socket. */
+  readonly open: (signal?: AbortSignal) => Promise<Socket>;
+}
+
+/**
+ * Returns what opens connections by these options, for callers that speak a protocol themselves. The certificates are
+ * read once.
+ *
+ * @throws {UsageError} when the address or the file of certificates is unusable
+ */
+export async function dialerOf(options: ConnectOptions): Promise<Dialer> {
+  const { hostname, port } = addressOf(options);
+  const { insecure = false, plaintext = false } = options;
+  if (plaintext && !isLoopback(hostname)) {
+    throw new UsageError(`Cannot talk to "${hostname}" without TLS: expected a loopback address`);
+  }
+  const caCerts = plaintext || insecure ? [] : await certificatesOf(options, hostname);
+  return {
+    address: formatAddress({ hostname, port }),
+    open: (signal) => connectSocket({ hostname, port, caCerts, insecure, plaintext, signal }),
+  };
 }
 
 function addressOf({ addr, hostname, port, insecure }: ConnectOptions): { hostname: string; port: number } {

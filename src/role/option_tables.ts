@@ -17,6 +17,7 @@ import {
   TIMEOUT_MAX_MS,
 } from "../limits.ts";
 import type { Option, OptionTable } from "./options.ts";
+import { targetOptions } from "./target_options.ts";
 
 const help = { kind: "flag", onlyTyped: true, help: "print this text" } as const satisfies Option;
 
@@ -285,30 +286,8 @@ export const clientOptions = {
     "Exit status: 0 done, 1 refused by the server, 2 wrong usage, 3 no connection.",
   stopEarly: true,
   options: {
-    addr: { kind: "address", default: "127.0.0.1:9443", help: "the server or proxy" },
-    ca: {
-      kind: "text",
-      valueName: "FILE",
-      help: "the certificates of authorities that verify the server, in PEM",
-      absent: "for loopback addresses the local authority, and the public ones",
-    },
-    insecure: { kind: "flag", help: "accept any certificate; anyone in between can read and change everything" },
-    "password-file": {
-      kind: "text",
-      valueName: "FILE",
-      environment: "INMEM_PASSWORD",
-      help: "the password to send, and in a second line one in case it is refused",
-    },
+    ...targetOptions,
     json: { kind: "flag", help: "print replies as JSON" },
-    plaintext: { kind: "flag", help: "no TLS; to loopback addresses only" },
-    timeout: {
-      kind: "duration",
-      default: "10s",
-      min: 0,
-      max: TIMEOUT_MAX_MS,
-      help: "how long to wait for the connection and for each reply, 0 for no limit; the time that a command such as " +
-        "blpop waits is added to it",
-    },
     help,
   },
 } as const satisfies OptionTable;

@@ -21,9 +21,13 @@
 import { type Address, parseAddress } from "../address.ts";
 import { UsageError } from "../errors.ts";
 import { parseCount, parseDuration, parsePercent, parseSize } from "./quantities.ts";
+import { parseServerUrl, type ServerUrl } from "./server_url.ts";
 
-/** The kind of an option's value. Sizes are in bytes, durations in ms. */
-export type OptionKind = "flag" | "text" | "count" | "size" | "duration" | "percent" | "address";
+/**
+ * The kind of an option's value. Sizes are in bytes, durations in ms. An address is one to listen on, and a server is
+ * one to connect to, as an address or a URL.
+ */
+export type OptionKind = "flag" | "text" | "count" | "size" | "duration" | "percent" | "address" | "server";
 
 /** One option of a role. */
 export interface Option {
@@ -38,6 +42,8 @@ export interface Option {
   readonly absent?: string;
   /** Whether the option may be given several times. */
   readonly repeated?: true;
+  /** Further names of the option, without dashes, such as `u`. */
+  readonly aliases?: readonly string[];
   /** The allowed values. */
   readonly choices?: readonly string[];
   /** The smallest allowed number, in the unit of the value. */
@@ -73,6 +79,7 @@ interface KindTypes {
   duration: number;
   percent: number;
   address: Address;
+  server: ServerUrl;
 }
 
 /** The type of an option's value: that of its choices if it has any, otherwise that of its kind. */
@@ -190,7 +197,7 @@ function parseArguments(
     }
     const equals = argument.indexOf("=");
     const word = argument.slice(0, equals < 0 ? undefined : equals).replace(/^--?/, "");
-    const name = word === "h" ? "help" : word;
+    const name = nameOf(table, word);
     const option = Object.hasOwn(table.options, name) ? table.options[name] : undefined;
     if (option === undefined) throw unknownOption(table, word);
     const source = `--${name}`;
@@ -235,6 +242,12 @@ function readVariable(variable: string): string | undefined {
   }
 }
 
+/** Returns the name of an option that was typed by its name or an alias. */
+function nameOf({ options }: OptionTable, typed: string): string {
+  const entry = Object.entries(options).find(([, option]) => option.aliases?.includes(typed));
+  return entry?.[0] ?? (typed === "h" ? "help" : typed);
+}
+
 /** Returns whether an argument is an option. A dash alone or before a digit is not an option. */
 function looksLikeOption(argument: string): boolean {
   return /^--?[A-Za-z]/.test(argument);
@@ -256,7 +269,7 @@ function valueOf(option: Option, given: readonly GivenValue[]): unknown {
  *
  * @throws {UsageError} naming the source when it is not what the option expects
  */
-export function parseValue(option: Option, { text, source }: GivenValue): boolean | string | number | Address {
+export function parseValue(option: Option, { text, source }: GivenValue): ValueOf<Option> {
   if (option.choices !== undefined && !option.choices.includes(text)) {
     throw new UsageError(`Cannot use ${source} "${text}": expected ${option.choices.join(" or ")}`);
   }
@@ -274,6 +287,8 @@ export function parseValue(option: Option, { text, source }: GivenValue): boolea
         return parsePercent(text, option);
       case "address":
         return parseAddress(text);
+      case "server":
+        return parseServerUrl(text);
       case "text":
         return text;
     }
@@ -322,6 +337,7 @@ const VALUE_NAMES: Readonly<Record<OptionKind, string>> = {
   duration: "DURATION",
   percent: "PERCENT",
   address: "HOST:PORT",
+  server: "SERVER",
 };
 
 function valueNameOf(option: Option): string {
@@ -358,11 +374,16 @@ function variablesNote(table: OptionTable): string[] {
 
 function describeOption(option: Option): string {
   const notes: string[] = [];
+  if (option.aliases !== undefined) notes.push(`also ${option.aliases.map(dashed).join(", ")}`);
   if (option.repeated) notes.push("may be repeated");
   if (option.environment !== undefined) notes.push(`or the environment variable ${option.environment}`);
   if (option.default !== undefined) notes.push(`default ${option.default}`);
   if (option.absent !== undefined) notes.push(`default: ${option.absent}`);
   return notes.length === 0 ? option.help : `${option.help} (${notes.join("; ")})`;
+}
+
+function dashed(name: string): string {
+  return name.length === 1 ? `-${name}` : `--${name}`;
 }
 
 function wrap(text: string, columns: number): string[] {

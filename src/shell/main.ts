@@ -13,15 +13,12 @@
  * @module
  */
 
-import { formatAddress } from "../address.ts";
-import { Client, connect } from "../client/client.ts";
+import type { Client } from "../client/client.ts";
 import { ConnectionError, ReplyError, StartError, UsageError } from "../errors.ts";
-import { refuseKeyLogging } from "../role/key_logging.ts";
 import { clientOptions } from "../role/option_tables.ts";
 import { helpText as optionsHelp, parseOptions } from "../role/options.ts";
-import type { OptionValues } from "../role/options.ts";
-import { readPasswords } from "../role/password.ts";
 import { stateFolder } from "../role/state_folder.ts";
+import { connectAs } from "../target/connect.ts";
 import { clusterText } from "./cluster.ts";
 import { formatError, formatReply, printable, shapeOf, toJson } from "./format.ts";
 import type { Format } from "./format.ts";
@@ -32,8 +29,6 @@ import { Output, OutputError } from "./output.ts";
 import { runPiped, Status } from "./piped.ts";
 import { terminalSize } from "./terminal.ts";
 import { usageHint } from "./usage_hint.ts";
-
-type Values = OptionValues<typeof clientOptions>;
 
 /**
  * Runs `inmem client`.
@@ -47,7 +42,7 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
   let plaintext = false;
   try {
     const { values, positional } = parseOptions(clientOptions, argv);
-    ({ plaintext } = values);
+    plaintext = values.plaintext || values.addr.plaintext === true;
     if (values.help) return await print(optionsHelp(clientOptions) + COMMANDS_HINT);
     const format: Format = values.json ? "json" : Deno.stdout.isTerminal() ? "human" : "raw";
     if (positional[0]?.toLowerCase() === "help") return await printHelp(positional.slice(1), format);
@@ -81,18 +76,6 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
 
 const COMMANDS_HINT = '\n"inmem client help" lists the commands, "inmem client help COMMAND" explains one.\n' +
   '"inmem client cluster" shows the servers behind a proxy.\n';
-
-async function connectAs(values: Values): Promise<Client> {
-  refuseKeyLogging();
-  return await connect({
-    addr: formatAddress(values.addr),
-    caFile: values.ca,
-    insecure: values.insecure,
-    plaintext: values.plaintext,
-    password: readPasswords(values["password-file"]),
-    timeoutMs: values.timeout,
-  });
-}
 
 async function runOne(client: Client, words: readonly string[], format: Format): Promise<number> {
   const command = words[0]!.toLowerCase();
