@@ -11,6 +11,7 @@
 import type { Client } from "../client/client.ts";
 import { ConnectionError, messageOf, ReplyError } from "../errors.ts";
 import { OUTPUT_END_MAX_MS, STOP_CHECK_MS, TYPED_AHEAD_MAX_BYTES } from "../limits.ts";
+import { adviceFor } from "./advice.ts";
 import { clusterText } from "./cluster.ts";
 import { complete } from "./completion.ts";
 import { formatError, formatReply, printable, shapeOf, toJson } from "./format.ts";
@@ -31,7 +32,6 @@ import {
 import { TerminalInput } from "./terminal_input.ts";
 import { tokenize } from "./tokenizer.ts";
 import { encodeTyped } from "./typed_text.ts";
-import { usageHint } from "./usage_hint.ts";
 
 /** The signals that end the shell, with their numbers. The exit status is 128 plus the number. */
 const END_SIGNALS = [["SIGHUP", 1], ["SIGQUIT", 3], ["SIGTERM", 15]] as const;
@@ -204,7 +204,7 @@ class InteractiveShell {
       if (!this.#isOver) this.#output.add(formatReply(reply, this.#format, shapeOf(words)));
     } catch (error) {
       if (error instanceof ReplyError) {
-        const hint = this.#format === "human" ? usageHint(words, error) : "";
+        const hint = this.#format === "human" ? adviceFor(words, error, "prompt") : "";
         return this.#print(formatError(error, this.#format) + hint);
       }
       if (!(error instanceof ConnectionError)) return this.#print(`${messageOf(error)}\n`);

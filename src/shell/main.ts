@@ -19,6 +19,7 @@ import { clientOptions } from "../role/option_tables.ts";
 import { helpText as optionsHelp, parseOptions } from "../role/options.ts";
 import { stateFolder } from "../role/state_folder.ts";
 import { connectAs } from "../target/connect.ts";
+import { adviceFor } from "./advice.ts";
 import { clusterText } from "./cluster.ts";
 import { formatError, formatReply, printable, shapeOf, toJson } from "./format.ts";
 import type { Format } from "./format.ts";
@@ -28,7 +29,6 @@ import { runInteractive } from "./interactive.ts";
 import { Output, OutputError } from "./output.ts";
 import { runPiped, Status } from "./piped.ts";
 import { terminalSize } from "./terminal.ts";
-import { usageHint } from "./usage_hint.ts";
 
 /**
  * Runs `inmem client`.
@@ -85,10 +85,9 @@ async function runOne(client: Client, words: readonly string[], format: Format):
   } catch (error) {
     if (error instanceof RangeError) throw new UsageError(error.message, { cause: error });
     if (!(error instanceof ReplyError)) throw error;
-    const text = formatError(error, format) + (format === "json" ? "" : usageHint(words, error));
+    const text = formatError(error, format) + (format === "json" ? "" : adviceFor(words, error, "call"));
     if (format === "raw") writeError(text);
     else await print(text);
-    if (error.code === "NOAUTH") complain(`Cannot run "${command}": ${hintForPassword(error)}`, Status.Refused);
     return Status.Refused;
   }
 }
@@ -131,7 +130,6 @@ function hintFor(error: ConnectionError, plaintext: boolean): string {
 /** Returns advice for a refusal because of the password; empty for another refusal. */
 function hintForPassword({ code, message }: ReplyError): string {
   const given = "--password-file FILE, or INMEM_PASSWORD";
-  if (code === "NOAUTH") return `this server requires a password; pass it with ${given}`;
   if (code === "WRONGPASS") return `pass the right one with ${given}`;
   if (!/password/i.test(message)) return "";
   return "if this server requires no password, leave out --password-file and unset INMEM_PASSWORD";

@@ -98,7 +98,7 @@ Deno.test("inmem client gives advice about a password", async () => {
   assertEquals(code, 1);
   assertMatch(
     new TextDecoder().decode(stderr),
-    /^NOAUTH .*\ninmem client: .*pass it with --password-file FILE, or INMEM_/,
+    /^NOAUTH .*\nhint: .*pass it with --password-file FILE, or INMEM_/,
   );
 });
 
