@@ -3,6 +3,7 @@ import { encodeText } from "../../src/bytes.ts";
 import { COMMANDS } from "../../src/catalog/specification.ts";
 import { ReplyError } from "../../src/errors.ts";
 import { adviceFor, type Place } from "../../src/shell/advice.ts";
+import { printable } from "../../src/shell/format.ts";
 
 const PLACES: readonly Place[] = ["call", "pipe", "prompt"];
 
@@ -116,7 +117,7 @@ Deno.test("no advice has characters that a terminal would obey, or further lines
     for (const place of PLACES) {
       for (const error of [unknownCommandError(word), new ReplyError("ERR", "syntax error")]) {
         const text = adviceFor([word, word], error, place) + adviceFor(["keys", word, word], error, place);
-        assert(!/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/.test(text), JSON.stringify(text));
+        assertEquals(text, printable(text));
         assert(text.split("\n").length <= 5, JSON.stringify(text));
       }
     }
