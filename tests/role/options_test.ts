@@ -146,7 +146,16 @@ Deno.test("parseOptions() refuses wrong options with one line", () => {
 });
 
 Deno.test("parseOptions() takes each option of every role from its environment variable", () => {
-  const texts = { flag: "yes", text: "text", count: "7", size: "8mb", duration: "700ms", percent: "7%", address: ":7" };
+  const texts = {
+    flag: "yes",
+    text: "text",
+    count: "7",
+    size: "8mb",
+    duration: "700ms",
+    percent: "7%",
+    address: ":7",
+    server: "h:7",
+  };
   for (const table of OPTION_TABLES) {
     for (const [name, option] of Object.entries<Option>(table.options)) {
       const variable = variableOf(table, name);
