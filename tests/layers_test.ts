@@ -24,6 +24,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   catalog: [],
   metrics: [],
   std: ["package"],
+  terminal: [],
   wire: ["memory"],
   "wire/native": ["memory", "wire"],
   "wire/resp": ["memory", "wire"],
@@ -109,7 +110,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "proxy/routing",
   ],
   client: ["catalog", "wire", "wire/native", "net", "role"],
-  shell: ["catalog", "client", "role", "std"],
+  shell: ["catalog", "terminal", "client", "role", "std"],
   offline: ["log", "role"],
   // The entry points.
   main: ["server", "proxy", "shell", "offline", "role"],

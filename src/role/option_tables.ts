@@ -288,6 +288,13 @@ export const clientOptions = {
       help: "the certificates of authorities that verify the server, in PEM",
       absent: "for loopback addresses the local authority, and the public ones",
     },
+    color: {
+      kind: "text",
+      valueName: "WHEN",
+      choices: ["auto", "always", "never"],
+      default: "auto",
+      help: "when replies have colours; auto means on a terminal, unless NO_COLOR is set",
+    },
     insecure: { kind: "flag", help: "accept any certificate; anyone in between can read and change everything" },
     "password-file": {
       kind: "text",
