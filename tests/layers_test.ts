@@ -24,6 +24,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   catalog: [],
   metrics: [],
   std: ["package"],
+  terminal: [],
   wire: ["memory"],
   "wire/native": ["memory", "wire"],
   "wire/resp": ["memory", "wire"],
@@ -111,7 +112,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   client: ["catalog", "wire", "wire/native", "net", "role"],
   // The server that a tool talks to.
   target: ["client", "role"],
-  shell: ["catalog", "client", "role", "std", "target"],
+  shell: ["catalog", "client", "role", "std", "target", "terminal"],
   offline: ["log", "role"],
   // The entry points.
   main: ["server", "proxy", "shell", "offline", "role"],

@@ -287,6 +287,13 @@ export const clientOptions = {
   stopEarly: true,
   options: {
     ...targetOptions,
+    color: {
+      kind: "text",
+      valueName: "WHEN",
+      choices: ["auto", "always", "never"],
+      default: "auto",
+      help: "when replies have colours; auto means on a terminal, unless NO_COLOR is set",
+    },
     json: { kind: "flag", help: "print replies as JSON" },
     help,
   },

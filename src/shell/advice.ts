@@ -21,7 +21,7 @@ import { COMMANDS, type CommandSpecification } from "../catalog/specification.ts
 import { commandOf } from "../client/reply_delay.ts";
 import type { ReplyError } from "../errors.ts";
 import { clientOptions } from "../role/option_tables.ts";
-import { printable } from "./format.ts";
+import { printable } from "../terminal/printable_text.ts";
 import { LOCAL_COMMANDS, usage } from "./help.ts";
 import { nearestNames } from "./spelling.ts";
 

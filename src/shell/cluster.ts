@@ -14,7 +14,8 @@ import { ReplyError, UsageError } from "../errors.ts";
 import { SERVER_STATS_FRESH_MS, SERVER_STATS_MAX_AGE_MS, SERVER_STATS_WAIT_MS } from "../limits.ts";
 import { formatSize } from "../role/quantities.ts";
 import { formatTable } from "../role/text_table.ts";
-import { printable, toJson } from "./format.ts";
+import { printable } from "../terminal/printable_text.ts";
+import { toJson } from "./format.ts";
 import type { Format } from "./format.ts";
 
 const ASK_AGAIN_MS = 50;

@@ -5,8 +5,8 @@
  */
 
 import { COMMANDS } from "../catalog/specification.ts";
+import { columnsOf } from "../terminal/typed_text.ts";
 import { findCommand, GROUPS, LOCAL_COMMANDS, PROMPT_TOPIC, usage } from "./help.ts";
-import { columnsOf } from "./typed_text.ts";
 
 const NAMES: readonly string[] = [
   ...COMMANDS.flatMap((command) => [command.name, ...command.aliases]),

@@ -26,28 +26,13 @@ import { encodeText } from "../bytes.ts";
 import type { Value } from "../client/client.ts";
 import { commandOf } from "../client/reply_delay.ts";
 import { ReplyError } from "../errors.ts";
+import { NO_COLOURS } from "../terminal/colours.ts";
+import { CONTROL, printable, printableLine, quote } from "../terminal/printable_text.ts";
 
 /** How replies are shown. */
 export type Format = "human" | "raw" | "json";
 
 const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-/** Matches bytes that are shown as they are in any case: printable ASCII without the quote and the backslash. */
-const PLAIN = /^[ !#-[\]-~]*$/;
-
-// These characters would be obeyed by a terminal or not shown. The joiners inside of emoji and some scripts stay.
-const CONTROL = /(?![\u200c\u200d])[\p{C}\p{Zl}\p{Zp}]/gu;
-const UNPRINTABLE = /(?![\u200c\u200d])[\p{C}\p{Zl}\p{Zp}"\\]/gu;
-
-const SHORT_ESCAPES: ReadonlyMap<string, string> = new Map([
-  ["\n", "\\n"],
-  ["\r", "\\r"],
-  ["\t", "\\t"],
-  ["\x07", "\\a"],
-  ["\b", "\\b"],
-  ['"', '\\"'],
-  ["\\", "\\\\"],
-]);
 
 /** The shape of a reply: a value, text in lines, or rows with these columns. */
 export type ReplyShape = "value" | "lines" | readonly string[];
@@ -86,19 +71,16 @@ export function refusalsIn(value: Value): { place: number; error: ReplyError }[]
   return refusals;
 }
 
-/** Formats an error reply as a line of text, including its newline. */
-export function formatError(error: ReplyError, format: Format): string {
+/** Formats an error reply as a line of text, including its newline. It has a colour for people only. */
+export function formatError(error: ReplyError, format: Format, colours = NO_COLOURS): string {
   if (format === "json") return formatJson(error) + "\n";
-  return format === "human" ? `(error) ${refusalLine(error)}\n` : `${refusalLine(error)}\n`;
-}
-
-/** Escapes the characters of foreign text that a terminal would obey. Line breaks stay. */
-export function printable(text: string): string {
-  return text.replace(CONTROL, (character) => character === "\n" ? character : escapeCharacter(character));
+  return format === "human"
+    ? colours.paint("error", `(error) ${refusalLine(error)}`) + "\n"
+    : `${refusalLine(error)}\n`;
 }
 
 function refusalLine({ code, message }: ReplyError): string {
-  return `${code} ${message}`.trimEnd().replace(CONTROL, escapeCharacter);
+  return printableLine(`${code} ${message}`.trimEnd());
 }
 
 /** Returns a value as JSON, without characters that a terminal would obey. */
@@ -108,39 +90,6 @@ export function toJson(value: unknown): string {
       return `\\u${character.charCodeAt(index).toString(16).padStart(4, "0")}`;
     }).join("");
   });
-}
-
-/** Returns bytes in double quotes, so that typing the result means the same bytes. */
-export function quote(bytes: Uint8Array): string {
-  let text: string;
-  try {
-    text = strictDecoder.decode(bytes);
-  } catch {
-    return quoteBinary(bytes);
-  }
-  return PLAIN.test(text) ? `"${text}"` : `"${text.replace(UNPRINTABLE, escapeCharacter)}"`;
-}
-
-function escapeCharacter(character: string): string {
-  const short = SHORT_ESCAPES.get(character);
-  if (short !== undefined) return short;
-  let escaped = "";
-  for (const byte of encodeText(character)) escaped += escapeByte(byte);
-  return escaped;
-}
-
-function escapeByte(byte: number): string {
-  return `\\x${byte.toString(16).padStart(2, "0")}`;
-}
-
-function quoteBinary(bytes: Uint8Array): string {
-  const parts: string[] = [];
-  for (const byte of bytes) {
-    const character = String.fromCharCode(byte);
-    const printable = byte >= 0x20 && byte < 0x7f;
-    parts.push(SHORT_ESCAPES.get(character) ?? (printable ? character : escapeByte(byte)));
-  }
-  return `"${parts.join("")}"`;
 }
 
 /** Returns text of several lines without characters that a terminal would obey. */
@@ -195,7 +144,7 @@ function formatHuman(value: Value, indent = ""): string {
   if (value instanceof Uint8Array) return quote(value);
   switch (typeof value) {
     case "string":
-      return value.replace(CONTROL, escapeCharacter);
+      return printableLine(value);
     case "boolean":
       return `(${value})`;
     case "bigint":

@@ -16,7 +16,6 @@
  * @module
  */
 
-import { dirname } from "@std/path";
 import { messageOf } from "../errors.ts";
 import {
   HISTORY_FILE_MAX_BYTES,
@@ -24,8 +23,9 @@ import {
   HISTORY_MAX_CHARACTERS,
   HISTORY_MAX_COUNT,
 } from "../limits.ts";
+import { decodeTyped, encodeTyped } from "../terminal/typed_text.ts";
 import { asksForSecret, isLoneWord, isSecret } from "./secrets.ts";
-import { decodeTyped, encodeTyped } from "./typed_text.ts";
+import { dirname } from "@std/path";
 
 const NEWLINE = 0x0a;
 

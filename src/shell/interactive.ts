@@ -11,16 +11,9 @@
 import type { Client } from "../client/client.ts";
 import { ConnectionError, messageOf, ReplyError } from "../errors.ts";
 import { OUTPUT_END_MAX_MS, STOP_CHECK_MS, TYPED_AHEAD_MAX_BYTES } from "../limits.ts";
-import { adviceFor } from "./advice.ts";
-import { clusterText } from "./cluster.ts";
-import { complete } from "./completion.ts";
-import { formatError, formatReply, printable, shapeOf, toJson } from "./format.ts";
-import type { Format } from "./format.ts";
-import { helpText } from "./help.ts";
-import type { History } from "./history.ts";
-import { LineEditor } from "./line_editor.ts";
-import { Output } from "./output.ts";
-import { PlainEditor } from "./plain_editor.ts";
+import type { Colours } from "../terminal/colours.ts";
+import { Output } from "../terminal/output.ts";
+import { printable } from "../terminal/printable_text.ts";
 import {
   enterRawMode,
   isDumbTerminal,
@@ -28,10 +21,19 @@ import {
   RAW_MODE_FAREWELL,
   stopProcessGroup,
   terminalSize,
-} from "./terminal.ts";
+} from "../terminal/terminal.ts";
+import { encodeTyped } from "../terminal/typed_text.ts";
+import { adviceFor } from "./advice.ts";
+import { clusterText } from "./cluster.ts";
+import { complete } from "./completion.ts";
+import { formatError, formatReply, shapeOf, toJson } from "./format.ts";
+import type { Format } from "./format.ts";
+import { helpText } from "./help.ts";
+import type { History } from "./history.ts";
+import { LineEditor } from "./line_editor.ts";
+import { PlainEditor } from "./plain_editor.ts";
 import { TerminalInput } from "./terminal_input.ts";
 import { tokenize } from "./tokenizer.ts";
-import { encodeTyped } from "./typed_text.ts";
 
 /** The signals that end the shell, with their numbers. The exit status is 128 plus the number. */
 const END_SIGNALS = [["SIGHUP", 1], ["SIGQUIT", 3], ["SIGTERM", 15]] as const;
@@ -41,8 +43,13 @@ const END_SIGNALS = [["SIGHUP", 1], ["SIGQUIT", 3], ["SIGTERM", 15]] as const;
  *
  * @returns the exit status: 0, or 128 plus the number of the signal that ended it
  */
-export async function runInteractive(client: Client, history: History, format: Format): Promise<number> {
-  const shell = new InteractiveShell(client, history, format);
+export async function runInteractive(
+  client: Client,
+  history: History,
+  format: Format,
+  colours: Colours,
+): Promise<number> {
+  const shell = new InteractiveShell(client, history, format, colours);
   return await shell.run();
 }
 
@@ -50,6 +57,7 @@ class InteractiveShell {
   readonly #client: Client;
   readonly #history: History;
   readonly #format: Format;
+  readonly #colours: Colours;
   readonly #isDumb = isDumbTerminal();
   readonly #output = new Output(Deno.stdout);
   readonly #input: TerminalInput;
@@ -66,7 +74,8 @@ class InteractiveShell {
   /** The timer that checks whether the process was stopped and continues. */
   #stopTimer: number | undefined;
 
-  constructor(client: Client, history: History, format: Format) {
+  constructor(client: Client, history: History, format: Format, colours: Colours) {
+    this.#colours = colours;
     this.#client = client;
     this.#history = history;
     this.#format = format;
@@ -205,7 +214,7 @@ class InteractiveShell {
     } catch (error) {
       if (error instanceof ReplyError) {
         const hint = this.#format === "human" ? adviceFor(words, error, "prompt") : "";
-        return this.#print(formatError(error, this.#format) + hint);
+        return this.#print(formatError(error, this.#format, this.#colours) + hint);
       }
       if (!(error instanceof ConnectionError)) return this.#print(`${messageOf(error)}\n`);
       if (this.#isInterrupted) return this.#print("Interrupted; the command may have taken effect\n");

@@ -21,7 +21,7 @@
  */
 
 import { KEY_SEQUENCE_MAX_BYTES } from "../limits.ts";
-import { decodeTyped, unfinishedLength } from "./typed_text.ts";
+import { decodeTyped, unfinishedLength } from "../terminal/typed_text.ts";
 
 /** A key, or text. */
 export interface Key {

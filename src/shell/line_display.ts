@@ -13,13 +13,8 @@
  * @module
  */
 
+import type { ScreenSize } from "../terminal/terminal.ts";
 import { LineLayout } from "./line_layout.ts";
-
-/** The size of a terminal. */
-export interface ScreenSize {
-  readonly columns: number;
-  readonly rows: number;
-}
 
 interface ShownRow {
   readonly text: string;

@@ -12,6 +12,8 @@
  */
 
 import { EDITED_TEXT_MAX_CHARACTERS, UNDO_MAX_COUNT, UNDO_TEXT_MAX_CHARACTERS } from "../limits.ts";
+import type { ScreenSize } from "../terminal/terminal.ts";
+import { nextCluster, previousCluster } from "../terminal/typed_text.ts";
 import { commonPrefix, inColumns } from "./completion.ts";
 import type { Completion } from "./completion.ts";
 import { HistoryBrowser } from "./history_browser.ts";
@@ -22,8 +24,6 @@ import { COMMANDS_BY_KEY } from "./key_bindings.ts";
 import type { EditorCommand } from "./key_bindings.ts";
 import type { Key } from "./keys.ts";
 import { LineDisplay } from "./line_display.ts";
-import type { ScreenSize } from "./line_display.ts";
-import { nextCluster, previousCluster } from "./typed_text.ts";
 
 /** The functions that the editor uses. */
 export interface EditorOptions {

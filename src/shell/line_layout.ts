@@ -13,7 +13,7 @@
  * @module
  */
 
-import { visitClusters } from "./typed_text.ts";
+import { visitClusters } from "../terminal/typed_text.ts";
 
 /** A part of the text that fits one row. */
 export interface Row {

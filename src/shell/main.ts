@@ -19,16 +19,18 @@ import { clientOptions } from "../role/option_tables.ts";
 import { helpText as optionsHelp, parseOptions } from "../role/options.ts";
 import { stateFolder } from "../role/state_folder.ts";
 import { connectAs } from "../target/connect.ts";
+import { type ColourChoice, type Colours, coloursFor } from "../terminal/colours.ts";
+import { Output, OutputError } from "../terminal/output.ts";
+import { printable } from "../terminal/printable_text.ts";
+import { terminalSize } from "../terminal/terminal.ts";
 import { adviceFor } from "./advice.ts";
 import { clusterText } from "./cluster.ts";
-import { formatError, formatReply, printable, shapeOf, toJson } from "./format.ts";
+import { formatError, formatReply, shapeOf, toJson } from "./format.ts";
 import type { Format } from "./format.ts";
 import { helpText } from "./help.ts";
 import { History } from "./history.ts";
 import { runInteractive } from "./interactive.ts";
-import { Output, OutputError } from "./output.ts";
 import { runPiped, Status } from "./piped.ts";
-import { terminalSize } from "./terminal.ts";
 
 /**
  * Runs `inmem client`.
@@ -48,10 +50,11 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
     if (positional[0]?.toLowerCase() === "help") return await printHelp(positional.slice(1), format);
     const client = await connectAs(values);
     try {
-      if (positional.length > 0) return await runOne(client, positional, format);
+      const colours = coloursFor(Deno.stdout.isTerminal(), values.color as ColourChoice);
+      if (positional.length > 0) return await runOne(client, positional, format, colours);
       // Without a terminal on both sides there is no user to prompt.
       if (Deno.stdin.isTerminal() && Deno.stdout.isTerminal()) {
-        return await runInteractive(client, new History(historyPath()), format);
+        return await runInteractive(client, new History(historyPath()), format, colours);
       }
       const streams = { input: Deno.stdin.readable, output: Deno.stdout, errors: Deno.stderr };
       return await runPiped(client, streams, format);
@@ -77,7 +80,12 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
 const COMMANDS_HINT = '\n"inmem client help" lists the commands, "inmem client help COMMAND" explains one.\n' +
   '"inmem client cluster" shows the servers behind a proxy.\n';
 
-async function runOne(client: Client, words: readonly string[], format: Format): Promise<number> {
+async function runOne(
+  client: Client,
+  words: readonly string[],
+  format: Format,
+  colours: Colours,
+): Promise<number> {
   const command = words[0]!.toLowerCase();
   try {
     if (command === "cluster") return await print(await clusterText(client, words, format));
@@ -85,7 +93,7 @@ async function runOne(client: Client, words: readonly string[], format: Format):
   } catch (error) {
     if (error instanceof RangeError) throw new UsageError(error.message, { cause: error });
     if (!(error instanceof ReplyError)) throw error;
-    const text = formatError(error, format) + (format === "json" ? "" : adviceFor(words, error, "call"));
+    const text = formatError(error, format, colours) + (format === "json" ? "" : adviceFor(words, error, "call"));
     if (format === "raw") writeError(text);
     else await print(text);
     return Status.Refused;

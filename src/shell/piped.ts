@@ -13,13 +13,14 @@ import { decodeText } from "../bytes.ts";
 import type { Client, Value } from "../client/client.ts";
 import { ConnectionError, InmemError, messageOf, ReplyError, UsageError } from "../errors.ts";
 import { OUTPUT_QUEUE_MAX_BYTES, PIPED_IN_FLIGHT_MAX_COUNT } from "../limits.ts";
+import { Output } from "../terminal/output.ts";
+import type { Sink } from "../terminal/output.ts";
+import { printable } from "../terminal/printable_text.ts";
 import { clusterText } from "./cluster.ts";
-import { formatError, formatReply, printable, refusalsIn, type ReplyShape, shapeOf, toJson } from "./format.ts";
+import { formatError, formatReply, refusalsIn, type ReplyShape, shapeOf, toJson } from "./format.ts";
 import type { Format } from "./format.ts";
 import { helpText } from "./help.ts";
 import { readLines } from "./lines.ts";
-import { Output } from "./output.ts";
-import type { Sink } from "./output.ts";
 import { tokenize } from "./tokenizer.ts";
 
 /** The exit statuses of `inmem client`. */

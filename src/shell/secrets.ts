@@ -12,10 +12,10 @@
 import { decodeText } from "../bytes.ts";
 import type { Secret } from "../catalog/row.ts";
 import { COMMANDS } from "../catalog/specification.ts";
+import { encodeTyped } from "../terminal/typed_text.ts";
 import { findCommand, LOCAL_COMMANDS } from "./help.ts";
 import { countSlips, SLIPS_MAX_COUNT } from "./spelling.ts";
 import { tokenize } from "./tokenizer.ts";
-import { encodeTyped } from "./typed_text.ts";
 
 /** Matches words that name a secret, or accompany one. */
 const TELLING = /auth|pass|pwd|secret|token/;

@@ -3,7 +3,7 @@ import { encodeText } from "../../src/bytes.ts";
 import { COMMANDS } from "../../src/catalog/specification.ts";
 import { ReplyError } from "../../src/errors.ts";
 import { adviceFor, type Place } from "../../src/shell/advice.ts";
-import { printable } from "../../src/shell/format.ts";
+import { printable } from "../../src/terminal/printable_text.ts";
 
 const PLACES: readonly Place[] = ["call", "pipe", "prompt"];
 

@@ -2,16 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { decodeText, encodeText } from "../../src/bytes.ts";
 import type { Value } from "../../src/client/client.ts";
 import { ReplyError } from "../../src/errors.ts";
-import {
-  formatError,
-  formatReply,
-  printable,
-  quote,
-  refusalsIn,
-  type ReplyShape,
-  shapeOf,
-  toJson,
-} from "../../src/shell/format.ts";
+import { formatError, formatReply, refusalsIn, type ReplyShape, shapeOf, toJson } from "../../src/shell/format.ts";
 import type { Format } from "../../src/shell/format.ts";
 
 const a = encodeText("a");
@@ -208,18 +199,9 @@ Deno.test("formatError() keeps question marks, and leaves no blank at the end", 
   assertEquals(formatError(new ReplyError("ERR", "Sure? Yes?"), "raw"), "ERR Sure? Yes?\n");
 });
 
-Deno.test("printable() escapes what a terminal would obey, and keeps lines", () => {
-  assertEquals(printable('a\nb\x1b[2J\x9b\u202e\t"c\\'), 'a\nb\\x1b[2J\\xc2\\x9b\\xe2\\x80\\xae\\t"c\\');
-});
-
 Deno.test("formatError() in each format", () => {
   const error = new ReplyError("WRONGTYPE", 'not for "x"\x1b');
   assertEquals(formatError(error, "human"), '(error) WRONGTYPE not for "x"\\x1b\n');
   assertEquals(formatError(error, "raw"), 'WRONGTYPE not for "x"\\x1b\n');
   assertEquals(JSON.parse(formatError(error, "json")), { error: { code: "WRONGTYPE", message: 'not for "x"\x1b' } });
-});
-
-Deno.test("quote() escapes characters that change the direction of text, and keeps joiners", () => {
-  assertEquals(quote(encodeText("a\u202eb")), '"a\\xe2\\x80\\xaeb"');
-  assertEquals(quote(encodeText("👩\u200d💻")), '"👩\u200d💻"');
 });

@@ -4,7 +4,7 @@ import { connect } from "../../src/client/client.ts";
 import type { Value } from "../../src/client/client.ts";
 import { LINE_SIZE_MAX_BYTES } from "../../src/limits.ts";
 import type { Format } from "../../src/shell/format.ts";
-import type { Sink } from "../../src/shell/output.ts";
+import type { Sink } from "../../src/terminal/output.ts";
 import { runPiped, Status } from "../../src/shell/piped.ts";
 import { FakeServer } from "../support/fake_server.ts";
 import type { FakeHandler } from "../support/fake_server.ts";

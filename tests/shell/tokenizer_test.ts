@@ -2,7 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { Random } from "../../bench/support/random.ts";
 import { decodeText, encodeText } from "../../src/bytes.ts";
 import { UsageError } from "../../src/errors.ts";
-import { quote } from "../../src/shell/format.ts";
+import { quote } from "../../src/terminal/printable_text.ts";
 import { tokenize } from "../../src/shell/tokenizer.ts";
 
 function words(line: string): string[] {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { characterWidth } from "../../src/shell/character_width.ts";
+import { characterWidth } from "../../src/terminal/character_width.ts";
 
 /** The content of a wide character's second column. */
 const SECOND_HALF = "";

@@ -230,3 +230,30 @@ export function columnsOf(text: string): number {
   });
   return sum;
 }
+
+/**
+ * Returns a text that has at most `columns` columns on one row. The mark `…` replaces what is cut.
+ *
+ * @param text text without characters that a terminal would obey, as `printable_text.ts` makes it
+ */
+export function cutToColumns(text: string, columns: number): string {
+  if (text.length <= columns && /^[ -~]*$/.test(text)) return text;
+  let used = 0;
+  let end = 0;
+  let endWithMark = 0;
+  // The work depends on the columns, not on the text.
+  const seen = Math.min(text.length, columns * 8 + RUN_MAX_CHARACTERS);
+  visitClusters(text, 0, seen, (cluster) => {
+    if (used > columns) return;
+    used += cluster.columns;
+    if (used <= columns) end = cluster.end;
+    if (used < columns) endWithMark = cluster.end;
+  });
+  if (end === text.length) return text;
+  return columns < 1 ? "" : text.slice(0, endWithMark) + "…";
+}
+
+/** Returns a text with spaces after it up to `columns` columns. */
+export function padToColumns(text: string, columns: number): string {
+  return text + " ".repeat(Math.max(0, columns - columnsOf(text)));
+}

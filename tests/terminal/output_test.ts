@@ -1,7 +1,7 @@
 import { assertEquals, assertLessOrEqual } from "@std/assert";
 import { decodeText } from "../../src/bytes.ts";
 import { OUTPUT_WRITE_MAX_BYTES } from "../../src/limits.ts";
-import { Output } from "../../src/shell/output.ts";
+import { Output } from "../../src/terminal/output.ts";
 
 Deno.test("Output discard() drops unwritten bytes, and later ones are written", async () => {
   const written: string[] = [];

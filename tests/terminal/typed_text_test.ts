@@ -1,15 +1,17 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { pickSeed, Random } from "../../bench/support/random.ts";
 import { encodeText } from "../../src/bytes.ts";
 import {
   columnsOf,
+  cutToColumns,
   decodeTyped,
   encodeTyped,
   nextCluster,
+  padToColumns,
   previousCluster,
   unfinishedLength,
   visitClusters,
-} from "../../src/shell/typed_text.ts";
+} from "../../src/terminal/typed_text.ts";
 
 Deno.test("encodeTyped() restores the bytes from which decodeTyped() has made a text", () => {
   const random = new Random(pickSeed());
@@ -97,4 +99,33 @@ Deno.test("columnsOf() counts wide, joined and escaped characters", () => {
     ["\udce9", "\\xe9".length],
   ];
   for (const [text, columns] of cases) assertEquals(columnsOf(text), columns, JSON.stringify(text));
+});
+
+Deno.test("cutToColumns() never exceeds the columns, and cuts only what does not fit", () => {
+  const texts = [
+    "",
+    "a",
+    "plain text",
+    "日本語 text",
+    "e\u0301e\u0301e\u0301",
+    "👩‍👩‍👧 family",
+    "🇩🇪🇫🇷",
+    "x".repeat(100_000),
+  ];
+  for (const text of texts) {
+    for (let columns = 0; columns < 20; columns++) {
+      const cut = cutToColumns(text, columns);
+      assert(columnsOf(cut) <= columns, `${JSON.stringify(text)} at ${columns}: ${JSON.stringify(cut)}`);
+      if (columnsOf(text) <= columns) assertEquals(cut, text);
+      else if (columns > 0) assert(cut.endsWith("…") && text.startsWith(cut.slice(0, -1)), cut);
+    }
+  }
+  assertEquals(cutToColumns("日本語", 4), "日…");
+  assertEquals(cutToColumns("日本語", 5), "日本…");
+  assertEquals(cutToColumns("日本語", 6), "日本語");
+});
+
+Deno.test("padToColumns() fills up to the columns, by the width of the text", () => {
+  assertEquals(padToColumns("日本", 6), "日本  ");
+  assertEquals(padToColumns("abc", 2), "abc");
 });

@@ -11,7 +11,11 @@
  * @module
  */
 
-import type { ScreenSize } from "./line_display.ts";
+/** The size of a terminal. */
+export interface ScreenSize {
+  readonly columns: number;
+  readonly rows: number;
+}
 
 const PASTE_MARKS_ON = "\x1b[?2004h";
 const PASTE_MARKS_OFF = "\x1b[?2004l";
