@@ -24,13 +24,14 @@ import {
 } from "../terminal/terminal.ts";
 import { encodeTyped } from "../terminal/typed_text.ts";
 import { adviceFor } from "./advice.ts";
-import { clusterText } from "./cluster.ts";
+import { clusterText, isWatching, watchCluster } from "./cluster.ts";
 import { complete } from "./completion.ts";
 import { formatError, formatReply, shapeOf, toJson } from "./format.ts";
 import type { Format } from "./format.ts";
 import { helpText } from "./help.ts";
 import type { History } from "./history.ts";
 import { LineEditor } from "./line_editor.ts";
+import { LiveView } from "./live/live_view.ts";
 import { PlainEditor } from "./plain_editor.ts";
 import { TerminalInput } from "./terminal_input.ts";
 import { tokenize } from "./tokenizer.ts";
@@ -71,6 +72,8 @@ class InteractiveShell {
   #isInputEnded = false;
   /** Whether the terminal is restored. Nothing is written to it after that. */
   #isOver = false;
+  /** The tool that shows something until Ctrl-C; `undefined` while there is none. */
+  #live: { readonly stopping: AbortController; readonly view: LiveView } | undefined;
   /** The timer that checks whether the process was stopped and continues. */
   #stopTimer: number | undefined;
 
@@ -206,7 +209,11 @@ class InteractiveShell {
   async #send(command: string, words: readonly Uint8Array[]): Promise<void> {
     try {
       this.#isAwaiting = true;
-      if (command === "cluster") return this.#print(await clusterText(this.#client, words, this.#format));
+      if (isWatching(words)) return await this.#runLive((view) => watchCluster(this.#client, words, view));
+      if (command === "cluster") {
+        const { columns } = terminalSize();
+        return this.#print(await clusterText(this.#client, words, this.#format, columns, this.#colours));
+      }
       const reply = await this.#client.send(words);
       // The client sends the password when it connects again, unless the command was only queued.
       if (command === "auth" && reply === "OK") this.#client.keepPassword(words.at(-1)!);
@@ -225,6 +232,24 @@ class InteractiveShell {
     }
   }
 
+  /** Runs a tool that shows something until Ctrl-C. */
+  async #runLive(run: (view: LiveView) => Promise<void>): Promise<void> {
+    const stopping = new AbortController();
+    const view = new LiveView({
+      output: this.#output,
+      format: this.#format,
+      colours: this.#colours,
+      isTerminal: true,
+      stop: stopping.signal,
+    });
+    this.#live = { stopping, view };
+    try {
+      await run(view);
+    } finally {
+      this.#live = undefined;
+    }
+  }
+
   /**
    * Handles Ctrl-C while a command runs or its reply is written. If the reply has not arrived, the connection is
    * closed, since the reply would be taken for that of the next command.
@@ -234,7 +259,9 @@ class InteractiveShell {
     this.#isInterrupted = true;
     this.#output.discard();
     this.#print("^C\n");
-    if (this.#isAwaiting) this.#client.disconnect();
+    // A live tool ends by itself, and without harm to the connection.
+    if (this.#live !== undefined) this.#live.stopping.abort();
+    else if (this.#isAwaiting) this.#client.disconnect();
   }
 
   /** Handles Ctrl-C on a terminal that is not in raw mode, which has shown it. */
@@ -260,6 +287,7 @@ class InteractiveShell {
    * Restores the prompt after the process was stopped, by Ctrl-Z or another process. Its terminal may have been used.
    */
   #continue(): void {
+    this.#live?.view.frames.leave();
     if (this.#isDumb) {
       // The kernel has dropped the line that was being typed.
       if (!this.#isRunning) this.#editor.resume();
