@@ -960,6 +960,14 @@ export const UNDO_TEXT_MAX_CHARACTERS = 64 * 1024;
 export const KEY_SEQUENCE_MAX_BYTES = 64;
 /** How long an Escape waits for the rest of a sequence before it counts as the Escape key. */
 export const ESCAPE_KEY_DELAY_MS = 50;
+/** The longest line at the prompt for which a hint is computed, in UTF-16 units. */
+export const HINTED_LINE_MAX_CHARACTERS = 4_096;
+/** The most names of keys that the Tab key offers. */
+export const COMPLETION_NAMES_MAX_COUNT = 100;
+/** The keys that one request for a completion looks at. */
+export const COMPLETION_SCAN_COUNT = 1_000;
+/** How long a completion continues to ask for keys. The user can type meanwhile. */
+export const COMPLETION_ASK_MAX_MS = 50;
 /** How long a client that ends waits for the terminal to take its output. */
 export const OUTPUT_END_MAX_MS = 1_000;
 /** A client that has stopped itself continues if it finds that it still runs after this time. */

@@ -25,16 +25,19 @@ import {
 import { encodeTyped } from "../terminal/typed_text.ts";
 import { adviceFor } from "./advice.ts";
 import { clusterText, isWatching, watchCluster } from "./cluster.ts";
-import { complete } from "./completion.ts";
+import { complete, type Completion } from "./completion.ts";
 import { formatError, formatReply, shapeOf, toJson } from "./format.ts";
 import type { Format } from "./format.ts";
+import { hintFor } from "./hints.ts";
 import { helpText } from "./help.ts";
 import type { History } from "./history.ts";
+import { completeNames } from "./live_names.ts";
 import { LineEditor } from "./line_editor.ts";
 import { LiveView } from "./live/live_view.ts";
 import { PlainEditor } from "./plain_editor.ts";
 import { TerminalInput } from "./terminal_input.ts";
 import { tokenize } from "./tokenizer.ts";
+import { TransactionState } from "./transaction_state.ts";
 
 /** The signals that end the shell, with their numbers. The exit status is 128 plus the number. */
 const END_SIGNALS = [["SIGHUP", 1], ["SIGQUIT", 3], ["SIGTERM", 15]] as const;
@@ -63,6 +66,7 @@ class InteractiveShell {
   readonly #output = new Output(Deno.stdout);
   readonly #input: TerminalInput;
   readonly #editor: LineEditor | PlainEditor;
+  readonly #transaction = new TransactionState();
   readonly #ended = Promise.withResolvers<number>();
   #isRunning = false;
   #isInterrupted = false;
@@ -82,12 +86,16 @@ class InteractiveShell {
     this.#client = client;
     this.#history = history;
     this.#format = format;
-    const prompt = `${client.address}> `;
+    const prompt = () => `${client.address}${this.#transaction.isOpen ? " (tx)" : ""}> `;
     const write = (text: string) => this.#print(text);
     this.#editor = this.#isDumb ? new PlainEditor(prompt, write, (line) => this.#takeLines([line])) : new LineEditor({
-      prompt,
+      get prompt() {
+        return prompt();
+      },
       write,
-      complete,
+      complete: (line) => this.#complete(line),
+      hint: hintFor,
+      colours,
       history: () => history.lines,
       size: terminalSize,
       takeLines: (lines) => this.#takeLines(lines),
@@ -215,15 +223,18 @@ class InteractiveShell {
         return this.#print(await clusterText(this.#client, words, this.#format, columns, this.#colours));
       }
       const reply = await this.#client.send(words);
+      this.#transaction.note(words, reply);
       // The client sends the password when it connects again, unless the command was only queued.
       if (command === "auth" && reply === "OK") this.#client.keepPassword(words.at(-1)!);
       if (!this.#isOver) this.#output.add(formatReply(reply, this.#format, shapeOf(words)));
     } catch (error) {
       if (error instanceof ReplyError) {
+        this.#transaction.note(words, error);
         const hint = this.#format === "human" ? adviceFor(words, error, "prompt") : "";
         return this.#print(formatError(error, this.#format, this.#colours) + hint);
       }
       if (!(error instanceof ConnectionError)) return this.#print(`${messageOf(error)}\n`);
+      this.#transaction.reset();
       if (this.#isInterrupted) return this.#print("Interrupted; the command may have taken effect\n");
       const outcome = error.sent ? "; the command may have taken effect" : "";
       this.#print(`${printable(error.message)}${outcome}. The next command connects again.\n`);
@@ -248,6 +259,14 @@ class InteractiveShell {
     } finally {
       this.#live = undefined;
     }
+  }
+
+  /** Returns the completion of a line, with the names that the server has if it can be asked now. */
+  #complete(line: string): Completion | Promise<Completion> {
+    const completion = complete(line);
+    // In a transaction the question would be queued.
+    if (completion.names === undefined || !this.#client.connected || this.#transaction.isOpen) return completion;
+    return completeNames(completion, (request) => this.#client.send(request));
   }
 
   /**
