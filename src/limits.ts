@@ -859,6 +859,8 @@ export const SLOTS_COUNT = 16_384;
 export const SERVERS_MAX_COUNT = 1_024;
 /** The largest `servers.json`. */
 export const SERVERS_FILE_MAX_BYTES = 1024 * 1024;
+/** The largest file of `--config`. One with every option has a few kilobytes. */
+export const CONFIG_FILE_MAX_BYTES = 64 * 1024;
 /** The largest weight in `servers.json`. Weights begin at 1, which is also the default. */
 export const WEIGHT_MAX = 1_000_000;
 /** How long an invalid `servers.json` must stay the same before it is reported. */

@@ -7,13 +7,13 @@
 import { formatAddress } from "../address.ts";
 import { UsageError } from "../errors.ts";
 import { readAuthorities } from "../role/certificate_files.ts";
+import { parseConfigured } from "../role/config_file.ts";
 import { planProxyDescriptors } from "../role/descriptors.ts";
 import { runUntilStopped } from "../role/lifetime.ts";
 import { followListening, resolveListening } from "../role/listening_options.ts";
 import { createLogger } from "../role/logger.ts";
 import { planProxyMemory } from "../role/memory_limit.ts";
 import { proxyOptions } from "../role/option_tables.ts";
-import { parseOptionsOnly } from "../role/options.ts";
 import { readPasswords } from "../role/password.ts";
 import { readMembers } from "../route/members.ts";
 import { planMain } from "./plan_command.ts";
@@ -31,8 +31,9 @@ export { Proxy, type ProxySettings, startProxy } from "./proxy.ts";
  */
 export async function proxyMain(argv: readonly string[]): Promise<number> {
   if (argv[0] === "plan") return planMain(argv.slice(1));
-  const values = parseOptionsOnly(proxyOptions, argv);
-  if (values === undefined) return 0;
+  const options = parseConfigured(proxyOptions, argv);
+  if (options === undefined) return 0;
+  const { values } = options;
   const plaintext = values["servers-plaintext"];
   if (plaintext && values.ca !== undefined) {
     throw new UsageError("Cannot use --ca with --servers-plaintext: expected one of them");

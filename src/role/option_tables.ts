@@ -21,6 +21,13 @@ import { targetOptions } from "./target_options.ts";
 
 const help = { kind: "flag", onlyTyped: true, help: "print this text" } as const satisfies Option;
 
+const config = {
+  kind: "text",
+  valueName: "FILE",
+  help: 'options in JSON, such as {"max-clients": 500}, for those that neither the command line nor the environment ' +
+    "has; it is read again when it changes",
+} as const satisfies Option;
+
 const logFormat = {
   kind: "text",
   choices: ["text", "json"],
@@ -103,6 +110,7 @@ export const serverOptions = {
   summary:
     "Holds strings, lists, hashes and sets in memory and serves them over TLS. Options may have one dash or two.",
   options: {
+    config,
     addr: { kind: "address", default: "127.0.0.1:9443", help: "where to listen; port 0 lets the system choose" },
     cert,
     key,
@@ -191,6 +199,7 @@ export const proxyOptions = {
   summary: "Spreads keys over the servers that a file lists, and follows that file as it changes. " +
     "`inmem proxy plan` shows in advance what a change of the file moves; its own --help explains how.",
   options: {
+    config,
     addr: { kind: "address", default: "127.0.0.1:9444", help: "where to listen; port 0 lets the system choose" },
     cert,
     key,

@@ -6,6 +6,7 @@
 
 import { formatAddress } from "../address.ts";
 import { tornPath } from "../log/set_aside.ts";
+import { parseConfigured } from "../role/config_file.ts";
 import { planServerDescriptors } from "../role/descriptors.ts";
 import { ignoreStraySignals, runUntilStopped } from "../role/lifetime.ts";
 import { followListening, resolveListening } from "../role/listening_options.ts";
@@ -13,7 +14,6 @@ import { loadProgress } from "../role/load_progress.ts";
 import { createLogger, type Logger } from "../role/logger.ts";
 import { planServerMemory } from "../role/memory_limit.ts";
 import { serverOptions } from "../role/option_tables.ts";
-import { parseOptionsOnly } from "../role/options.ts";
 import { formatSize } from "../role/quantities.ts";
 import { damagedPath, type Loaded } from "./loading.ts";
 import { startServer } from "./server.ts";
@@ -29,8 +29,9 @@ export { Server, type ServerSettings, startServer } from "./server.ts";
  * @throws {StartError} when the server cannot start
  */
 export async function serverMain(argv: readonly string[]): Promise<number> {
-  const values = parseOptionsOnly(serverOptions, argv);
-  if (values === undefined) return 0;
+  const options = parseConfigured(serverOptions, argv);
+  if (options === undefined) return 0;
+  const { values } = options;
   const logger = createLogger(values["log-format"]);
   const { settings: listening, sources } = await resolveListening(values);
   for (const warning of sources.warnings) logger.warn(warning);

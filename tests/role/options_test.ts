@@ -19,6 +19,7 @@ Deno.test("parseOptions() returns typed values, and defaults", () => {
   const { values, positional } = parseOptions(serverOptions, [], { environment: () => undefined });
   assertEquals(positional, []);
   assertEquals(values, {
+    config: undefined,
     addr: { hostname: "127.0.0.1", port: 9443 },
     cert: undefined,
     key: undefined,
