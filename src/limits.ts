@@ -964,6 +964,12 @@ export const ESCAPE_KEY_DELAY_MS = 50;
 export const OUTPUT_END_MAX_MS = 1_000;
 /** A client that has stopped itself continues if it finds that it still runs after this time. */
 export const STOP_CHECK_MS = 200;
+/** How often the progress line on a terminal is redrawn. */
+export const PROGRESS_REDRAW_INTERVAL_MS = 100;
+/** How often a line of progress is appended on a terminal that cannot redraw. */
+export const PROGRESS_APPEND_INTERVAL_MS = 10_000;
+/** The time over which the progress line averages the rate. */
+export const PROGRESS_RATE_WINDOW_MS = 5_000;
 
 // Certificates and secrets.
 
