@@ -964,6 +964,10 @@ export const ESCAPE_KEY_DELAY_MS = 50;
 export const OUTPUT_END_MAX_MS = 1_000;
 /** A client that has stopped itself continues if it finds that it still runs after this time. */
 export const STOP_CHECK_MS = 200;
+/** The buffer from which `inmem import` reads, which grows for larger values. */
+export const IMPORT_BUFFER_BYTES = 512 * 1024;
+/** The largest packed collection of an RDB file. Redis writes some kilobytes unless it is configured otherwise. */
+export const IMPORT_PACKED_MAX_BYTES = 128 * 1024 * 1024;
 /** How often the progress line on a terminal is redrawn. */
 export const PROGRESS_REDRAW_INTERVAL_MS = 100;
 /** How often a line of progress is appended on a terminal that cannot redraw. */
