@@ -110,6 +110,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "proxy/routing",
   ],
   client: ["catalog", "wire", "wire/native", "net", "role"],
+  load: ["memory", "wire", "wire/native", "wire/resp", "net", "client"],
   shell: ["catalog", "terminal", "client", "role", "std"],
   offline: ["log", "role"],
   // The entry points.
