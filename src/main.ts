@@ -8,41 +8,56 @@
  */
 
 import { InmemError, UsageError } from "./errors.ts";
-import { editDistance } from "./role/options.ts";
+import { editDistance, type OptionTable } from "./role/options.ts";
 import { VERSION } from "./role/version.ts";
 
 /** The main function of a role. It returns the exit status, or nothing for 0. */
 type Main = (argv: readonly string[]) => Promise<number | void>;
 
-interface Role {
+/** One role of the program. */
+export interface Role {
+  /** The purpose of the role, for the list of roles. */
   readonly summary: string;
+  /** Imports the role. */
   readonly load: () => Promise<Main>;
+  /** Imports the options of the role and of its subcommands, for pages, completion and the manual. */
+  readonly tables: () => Promise<readonly OptionTable[]>;
 }
 
-const ROLES: Readonly<Record<string, Role>> = {
+/** The roles by name, in the order of the pages. */
+export const ROLES: Readonly<Record<string, Role>> = {
   server: {
     summary: "holds data",
     load: async () => (await import("./server/main.ts")).serverMain,
+    tables: async () => [(await import("./role/option_tables.ts")).serverOptions],
   },
   proxy: {
     summary: "spreads keys over servers",
     load: async () => (await import("./proxy/main.ts")).proxyMain,
+    tables: async () => {
+      const { proxyOptions, proxyPlanOptions } = await import("./role/option_tables.ts");
+      return [proxyOptions, proxyPlanOptions];
+    },
   },
   client: {
     summary: "talks to a server or a proxy",
     load: async () => (await import("./shell/main.ts")).clientMain,
+    tables: async () => [(await import("./role/option_tables.ts")).clientOptions],
   },
   check: {
     summary: "verifies data on disk",
     load: async () => (await import("./offline/check.ts")).checkMain,
+    tables: async () => [(await import("./role/option_tables.ts")).checkOptions],
   },
   restore: {
     summary: "puts a snapshot into a data folder",
     load: async () => (await import("./offline/restore.ts")).restoreMain,
+    tables: async () => [(await import("./role/option_tables.ts")).restoreOptions],
   },
   certs: {
     summary: "makes a local authority and a server certificate",
     load: async () => (await import("./role/certs.ts")).certsMain,
+    tables: async () => [(await import("./role/option_tables.ts")).certsOptions],
   },
 };
 
@@ -67,11 +82,11 @@ function helpText(): string {
 async function run(argv: readonly string[]): Promise<number> {
   const [word = "help", ...rest] = argv;
   const role = roleOf(word);
-  if (role) return await (await role.load())(rest) ?? 0;
-  if (/^(version|--?version|-v|-V)$/.test(word)) {
+  if (/^(version|--?version|-v|-V)$/.test(word) || (role && /^(--?version|-V)$/.test(rest[0] ?? ""))) {
     console.log(`inmem ${VERSION}`);
     return 0;
   }
+  if (role) return await (await role.load())(rest) ?? 0;
   if (!/^(help|--?help|-h)$/.test(word)) throw unknownRole(word);
   const [topic] = rest;
   if (topic === undefined) {

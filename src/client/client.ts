@@ -121,6 +121,31 @@ export async function connectionSettings(options: ConnectOptions = {}): Promise<
   const { signal, timeoutMs = REQUEST_TIMEOUT_DEFAULT_MS } = options;
   if (!(timeoutMs >= 0)) throw new RangeError(`Cannot use ${timeoutMs} as "timeoutMs": expected 0 or more`);
   signal?.throwIfAborted();
+  const { address, open } = await dialerOf(options);
+  return {
+    address,
+    open,
+    passwords: passwordsOf(options.password),
+    timeoutMs: timeoutMs === 0 ? Infinity : timeoutMs,
+    signal,
+  };
+}
+
+/** Opens connections to one server. */
+export interface Dialer {
+  /** `host:port`. */
+  readonly address: string;
+  /** Connects and verifies the certificate, but sends nothing. The caller closes the socket. */
+  readonly open: (signal?: AbortSignal) => Promise<Socket>;
+}
+
+/**
+ * Returns what opens connections by these options, for callers that speak a protocol themselves. The certificates are
+ * read once.
+ *
+ * @throws {UsageError} when the address or the file of certificates is unusable
+ */
+export async function dialerOf(options: ConnectOptions): Promise<Dialer> {
   const { hostname, port } = addressOf(options);
   const { insecure = false, plaintext = false } = options;
   if (plaintext && !isLoopback(hostname)) {
@@ -130,9 +155,6 @@ export async function connectionSettings(options: ConnectOptions = {}): Promise<
   return {
     address: formatAddress({ hostname, port }),
     open: (signal) => connectSocket({ hostname, port, caCerts, insecure, plaintext, signal }),
-    passwords: passwordsOf(options.password),
-    timeoutMs: timeoutMs === 0 ? Infinity : timeoutMs,
-    signal,
   };
 }
 

@@ -17,8 +17,9 @@ import {
   TIMEOUT_MAX_MS,
 } from "../limits.ts";
 import type { Option, OptionTable } from "./options.ts";
+import { targetOptions } from "./target_options.ts";
 
-const help = { kind: "flag", help: "print this text" } as const satisfies Option;
+const help = { kind: "flag", onlyTyped: true, help: "print this text" } as const satisfies Option;
 
 const logFormat = {
   kind: "text",
@@ -98,6 +99,7 @@ const latencyThreshold = {
 /** The options of `inmem server`. */
 export const serverOptions = {
   usage: "inmem server [OPTIONS]",
+  variablePrefix: "INMEM_SERVER_",
   summary:
     "Holds strings, lists, hashes and sets in memory and serves them over TLS. Options may have one dash or two.",
   options: {
@@ -185,6 +187,7 @@ export const serverOptions = {
 /** The options of `inmem proxy`. */
 export const proxyOptions = {
   usage: "inmem proxy [OPTIONS]",
+  variablePrefix: "INMEM_PROXY_",
   summary: "Spreads keys over the servers that a file lists, and follows that file as it changes. " +
     "`inmem proxy plan` shows in advance what a change of the file moves; its own --help explains how.",
   options: {
@@ -259,6 +262,7 @@ export const proxyOptions = {
 /** The options of `inmem proxy plan`. */
 export const proxyPlanOptions = {
   usage: "inmem proxy plan [OPTIONS]",
+  variablePrefix: "INMEM_PROXY_",
   summary: "Prints how many slots each server has by a list of servers, and by the list that it replaces, and " +
     "which slots move from where to where. Connects to nothing and changes nothing.",
   options: {
@@ -277,17 +281,12 @@ export const proxyPlanOptions = {
 /** The options of `inmem client`. Everything after the first other argument belongs to the command. */
 export const clientOptions = {
   usage: "inmem client [OPTIONS] [COMMAND [ARGUMENT ...]]",
+  variablePrefix: "INMEM_",
   summary: "Runs one command; without one, runs the lines of standard input, or prompts for them on a terminal. " +
     "Exit status: 0 done, 1 refused by the server, 2 wrong usage, 3 no connection.",
   stopEarly: true,
   options: {
-    addr: { kind: "address", default: "127.0.0.1:9443", help: "the server or proxy" },
-    ca: {
-      kind: "text",
-      valueName: "FILE",
-      help: "the certificates of authorities that verify the server, in PEM",
-      absent: "for loopback addresses the local authority, and the public ones",
-    },
+    ...targetOptions,
     color: {
       kind: "text",
       valueName: "WHEN",
@@ -295,23 +294,7 @@ export const clientOptions = {
       default: "auto",
       help: "when replies have colours; auto means on a terminal, unless NO_COLOR is set",
     },
-    insecure: { kind: "flag", help: "accept any certificate; anyone in between can read and change everything" },
-    "password-file": {
-      kind: "text",
-      valueName: "FILE",
-      environment: "INMEM_PASSWORD",
-      help: "the password to send, and in a second line one in case it is refused",
-    },
     json: { kind: "flag", help: "print replies as JSON" },
-    plaintext: { kind: "flag", help: "no TLS; to loopback addresses only" },
-    timeout: {
-      kind: "duration",
-      default: "10s",
-      min: 0,
-      max: TIMEOUT_MAX_MS,
-      help: "how long to wait for the connection and for each reply, 0 for no limit; the time that a command such as " +
-        "blpop waits is added to it",
-    },
     help,
   },
 } as const satisfies OptionTable;
@@ -319,6 +302,7 @@ export const clientOptions = {
 /** The options of `inmem check`. */
 export const checkOptions = {
   usage: "inmem check FOLDER|FILE [OPTIONS]",
+  variablePrefix: "INMEM_CHECK_",
   summary:
     "Verifies a data folder that no server uses, a snapshot or a segment of a log: every block and record of it. " +
     "Exit status: 0 intact, 1 damaged or torn, 2 not checked: nothing found, in use by a server, or wrong usage.",
@@ -331,6 +315,7 @@ export const checkOptions = {
 /** The options of `inmem restore`. */
 export const restoreOptions = {
   usage: "inmem restore FILE --data FOLDER [OPTIONS]",
+  variablePrefix: "INMEM_RESTORE_",
   summary: "Puts a snapshot into a data folder that no server uses, so that the next start of a server has its data. " +
     "The whole file is verified first. Exit status: 0 restored, 1 not restored, 2 wrong usage.",
   options: {
@@ -351,6 +336,7 @@ export const restoreOptions = {
 /** The options of `inmem certs`. */
 export const certsOptions = {
   usage: "inmem certs [FOLDER] [OPTIONS]",
+  variablePrefix: "INMEM_CERTS_",
   summary: "Makes a server certificate for localhost and the hosts given, and a local authority that signs it unless " +
     "there is one, in FOLDER or the user's state folder.",
   options: {

@@ -1,23 +1,33 @@
 /**
- * Options on the command line: a role declares a table and gets typed values.
+ * The options of a role: a table declares them, and the role gets typed values.
  *
- * `@std/cli/parse-args` collects the values. This module adds what a server's operator needs: types, ranges, one-line
- * errors, help, and Go's convention of one dash (`-addr x`, `-addr=x`).
+ * ```text
+ * --max-memory=4gb                  the command line
+ * INMEM_SERVER_MAX_MEMORY=4gb       the environment, for an option that the command line does not have
+ * {"max-memory": "4gb"}             the file of --config, for an option that neither of them has (config_file.ts)
+ * default: "1gb"                    the table
+ * ```
  *
- * - An option has a value, after `=` or as the next argument, or is a flag without a value.
+ * - An option has a value, after `=` or as the next argument. A flag needs none, and `--flag=no` turns it off where the
+ *   environment or the file turns it on. One dash does, as in Go: `-addr x`, `-addr=x`.
  * - `--` ends the options. In a table with `stopEarly` the first positional argument ends them too: what follows a
  *   client's command is data and may begin with a dash.
+ * - An empty environment variable counts as absent. With `--help`, only the command line counts.
+ * - Every error is one line, which names the source of the wrong value.
  *
  * @module
  */
 
-import { parseArgs } from "@std/cli/parse-args";
 import { type Address, parseAddress } from "../address.ts";
 import { UsageError } from "../errors.ts";
 import { parseCount, parseDuration, parsePercent, parseSize } from "./quantities.ts";
+import { parseServerUrl, type ServerUrl } from "./server_url.ts";
 
-/** The kind of an option's value. Sizes are in bytes, durations in ms. */
-export type OptionKind = "flag" | "text" | "count" | "size" | "duration" | "percent" | "address";
+/**
+ * The kind of an option's value. Sizes are in bytes, durations in ms. An address is one to listen on, and a server is
+ * one to connect to, as an address or a URL.
+ */
+export type OptionKind = "flag" | "text" | "count" | "size" | "duration" | "percent" | "address" | "server";
 
 /** One option of a role. */
 export interface Option {
@@ -32,6 +42,8 @@ export interface Option {
   readonly absent?: string;
   /** Whether the option may be given several times. */
   readonly repeated?: true;
+  /** Further names of the option, without dashes, such as `u`. */
+  readonly aliases?: readonly string[];
   /** The allowed values. */
   readonly choices?: readonly string[];
   /** The smallest allowed number, in the unit of the value. */
@@ -40,6 +52,8 @@ export interface Option {
   readonly max?: number;
   /** The environment variable that the role reads instead, for `--help`. */
   readonly environment?: string;
+  /** Whether only the command line may have the option, not the environment or a file. */
+  readonly onlyTyped?: true;
 }
 
 /** The options of one role. */
@@ -48,6 +62,8 @@ export interface OptionTable {
   readonly usage: string;
   /** The role's purpose, for `--help`. */
   readonly summary: string;
+  /** The beginning of the options' environment variables, such as `INMEM_SERVER_`. Without it there are none. */
+  readonly variablePrefix?: string;
   /** Whether the first positional argument ends the options. */
   readonly stopEarly?: true;
   /** The options by name, without dashes. */
@@ -63,6 +79,7 @@ interface KindTypes {
   duration: number;
   percent: number;
   address: Address;
+  server: ServerUrl;
 }
 
 /** The type of an option's value: that of its choices if it has any, otherwise that of its kind. */
@@ -83,8 +100,26 @@ export interface ParsedOptions<T extends OptionTable> {
   readonly positional: string[];
 }
 
+/** One value of an option as text, with its source. */
+export interface GivenValue {
+  readonly text: string;
+  /** The name of the source, such as `--addr`, `INMEM_SERVER_ADDR`, or a position in a file. */
+  readonly source: string;
+}
+
+/** Returns the values of an option from one source; none if the source does not have the option. */
+export type OptionSource = (name: string, option: Option) => readonly GivenValue[];
+
+/** The sources of values beside the command line. */
+export interface OtherSources {
+  /** Returns an environment variable; that of the process if it is absent. */
+  readonly environment?: (variable: string) => string | undefined;
+  /** The values of the file of `--config`. */
+  readonly file?: OptionSource;
+}
+
 /**
- * Parses the arguments of a role.
+ * Parses the arguments of a role, and takes what they leave out from the environment, a file and the defaults.
  *
  * @param argv the arguments after the role's name
  * @throws {UsageError} with one line that says what was expected
@@ -100,18 +135,19 @@ export interface ParsedOptions<T extends OptionTable> {
  * assertEquals(values["max-memory"], 67_108_864);
  * ```
  */
-export function parseOptions<const T extends OptionTable>(table: T, argv: readonly string[]): ParsedOptions<T> {
-  const names = Object.keys(table.options);
-  const { given, positional } = normalize(table, argv);
-  const isFlag = (name: string) => table.options[name]?.kind === "flag";
-  const parsed: Record<string, unknown> = parseArgs(given, {
-    boolean: names.filter(isFlag),
-    string: names.filter((name) => !isFlag(name)),
-    collect: names.filter((name) => !isFlag(name)),
-  });
+export function parseOptions<const T extends OptionTable>(
+  table: T,
+  argv: readonly string[],
+  { environment = readVariable, file = () => [] }: OtherSources = {},
+): ParsedOptions<T> {
+  const { typed, positional } = parseArguments(table, argv);
+  const sources: OptionSource[] = [(name) => typed.get(name) ?? []];
+  if (!typed.has("help")) sources.push(environmentSource(table, environment), file);
   const values: Record<string, unknown> = {};
   for (const [name, option] of Object.entries(table.options)) {
-    values[name] = option.kind === "flag" ? parsed[name] === true : valueOf(name, option, textsOf(parsed[name]));
+    let given: readonly GivenValue[] = [];
+    for (let i = 0; i < sources.length && given.length === 0; i++) given = sources[i]!(name, option);
+    values[name] = valueOf(option, given);
   }
   // The loop above has made exactly what the mapped type describes, which the compiler cannot infer.
   return { values: values as OptionValues<T>, positional };
@@ -138,13 +174,12 @@ export function parseOptionsOnly<const T extends OptionTable>(
   return values;
 }
 
-function textsOf(collected: unknown): string[] {
-  return Array.isArray(collected) ? collected.map(String) : [];
-}
-
-/** Brings every option into the form `--name=value`, and separates the other arguments. */
-function normalize(table: OptionTable, argv: readonly string[]): { given: string[]; positional: string[] } {
-  const given: string[] = [];
+/** Separates the options of a command line from the other arguments. */
+function parseArguments(
+  table: OptionTable,
+  argv: readonly string[],
+): { typed: Map<string, GivenValue[]>; positional: string[] } {
+  const typed = new Map<string, GivenValue[]>();
   const positional: string[] = [];
   for (let index = 0; index < argv.length; index++) {
     const argument = argv[index] ?? "";
@@ -161,23 +196,56 @@ function normalize(table: OptionTable, argv: readonly string[]): { given: string
       continue;
     }
     const equals = argument.indexOf("=");
-    const typed = argument.slice(0, equals < 0 ? undefined : equals).replace(/^--?/, "");
-    const name = typed === "h" ? "help" : typed;
+    const word = argument.slice(0, equals < 0 ? undefined : equals).replace(/^--?/, "");
+    const name = nameOf(table, word);
     const option = Object.hasOwn(table.options, name) ? table.options[name] : undefined;
-    if (option === undefined) throw unknownOption(table, typed);
+    if (option === undefined) throw unknownOption(table, word);
+    const source = `--${name}`;
     if (option.kind === "flag") {
-      if (equals >= 0) throw new UsageError(`Cannot use "${argument}": --${name} takes no value`);
-      // The value is left out: with one, parseArgs takes the `no-` of a name for a negation and drops it.
-      given.push(`--${name}`);
+      // A flag may be repeated, and the last one counts.
+      typed.set(name, [{ text: equals < 0 ? "yes" : argument.slice(equals + 1), source }]);
       continue;
     }
-    const value = equals >= 0 ? argument.slice(equals + 1) : argv[++index];
-    if (value === undefined || value === "" || (equals < 0 && looksLikeOption(value))) {
-      throw new UsageError(`Cannot use --${name} without a value: expected --${name} ${valueNameOf(option)}`);
+    const text = equals >= 0 ? argument.slice(equals + 1) : argv[++index];
+    if (text === undefined || text === "" || (equals < 0 && looksLikeOption(text))) {
+      throw new UsageError(`Cannot use ${source} without a value: expected ${source} ${valueNameOf(option)}`);
     }
-    given.push(`--${name}=${value}`);
+    const earlier = typed.get(name);
+    if (earlier === undefined) typed.set(name, [{ text, source }]);
+    else earlier.push({ text, source });
   }
-  return { given, positional };
+  return { typed, positional };
+}
+
+/** Returns the environment variable of an option, such as `INMEM_SERVER_MAX_MEMORY`; `undefined` if it has none. */
+export function variableOf({ variablePrefix, options }: OptionTable, name: string): string | undefined {
+  if (variablePrefix === undefined || options[name]?.onlyTyped) return undefined;
+  return variablePrefix + name.toUpperCase().replaceAll("-", "_");
+}
+
+function environmentSource(table: OptionTable, read: (variable: string) => string | undefined): OptionSource {
+  return (name, option) => {
+    const source = variableOf(table, name);
+    const text = source === undefined ? undefined : read(source);
+    if (source === undefined || text === undefined || text === "") return [];
+    const texts = option.repeated ? text.split(",").map((each) => each.trim()).filter((each) => each !== "") : [text];
+    return texts.map((text) => ({ text, source }));
+  };
+}
+
+function readVariable(variable: string): string | undefined {
+  try {
+    return Deno.env.get(variable);
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotCapable) throw cause;
+    throw new UsageError(`Cannot use ${variable}: expected UTF-8 text`, { cause });
+  }
+}
+
+/** Returns the name of an option that was typed by its name or an alias. */
+function nameOf({ options }: OptionTable, typed: string): string {
+  const entry = Object.entries(options).find(([, option]) => option.aliases?.includes(typed));
+  return entry?.[0] ?? (typed === "h" ? "help" : typed);
 }
 
 /** Returns whether an argument is an option. A dash alone or before a digit is not an option. */
@@ -185,19 +253,30 @@ function looksLikeOption(argument: string): boolean {
   return /^--?[A-Za-z]/.test(argument);
 }
 
-function valueOf(name: string, option: Option, texts: readonly string[]): unknown {
-  if (option.repeated) return texts.map((text) => parseValue(name, option, text));
-  if (texts.length > 1) throw new UsageError(`Cannot use --${name} ${texts.length} times: expected it once`);
-  const text = texts[0] ?? option.default;
-  return text === undefined ? undefined : parseValue(name, option, text);
+function valueOf(option: Option, given: readonly GivenValue[]): unknown {
+  if (option.repeated) return given.map((each) => parseValue(option, each));
+  const [first] = given;
+  if (first === undefined) {
+    if (option.kind === "flag") return false;
+    return option.default === undefined ? undefined : parseValue(option, { text: option.default, source: "default" });
+  }
+  if (given.length > 1) throw new UsageError(`Cannot use ${first.source} ${given.length} times: expected it once`);
+  return parseValue(option, first);
 }
 
-function parseValue(name: string, option: Option, text: string): string | number | Address {
+/**
+ * Parses one value of an option.
+ *
+ * @throws {UsageError} naming the source when it is not what the option expects
+ */
+export function parseValue(option: Option, { text, source }: GivenValue): ValueOf<Option> {
   if (option.choices !== undefined && !option.choices.includes(text)) {
-    throw new UsageError(`Cannot use --${name} "${text}": expected ${option.choices.join(" or ")}`);
+    throw new UsageError(`Cannot use ${source} "${text}": expected ${option.choices.join(" or ")}`);
   }
   try {
     switch (option.kind) {
+      case "flag":
+        return parseFlag(text, source);
       case "count":
         return parseCount(text, option);
       case "size":
@@ -208,13 +287,22 @@ function parseValue(name: string, option: Option, text: string): string | number
         return parsePercent(text, option);
       case "address":
         return parseAddress(text);
-      default:
+      case "server":
+        return parseServerUrl(text);
+      case "text":
         return text;
     }
   } catch (error) {
-    if (error instanceof UsageError) throw new UsageError(`${error.message} (--${name})`, { cause: error });
-    throw error;
+    if (!(error instanceof UsageError) || option.kind === "flag") throw error;
+    throw new UsageError(`${error.message} (${source})`, { cause: error });
   }
+}
+
+function parseFlag(text: string, source: string): boolean {
+  const word = text.toLowerCase();
+  if (["1", "true", "yes", "on"].includes(word)) return true;
+  if (["0", "false", "no", "off"].includes(word)) return false;
+  throw new UsageError(`Cannot use ${source} "${text}": expected yes or no, true or false, on or off, 1 or 0`);
 }
 
 function unknownOption(table: OptionTable, name: string): UsageError {
@@ -249,6 +337,7 @@ const VALUE_NAMES: Readonly<Record<OptionKind, string>> = {
   duration: "DURATION",
   percent: "PERCENT",
   address: "HOST:PORT",
+  server: "SERVER",
 };
 
 function valueNameOf(option: Option): string {
@@ -271,16 +360,30 @@ export function helpText(table: OptionTable): string {
   const lines = rows.flatMap(({ left, right }) => {
     return wrap(right, HELP_COLUMNS - indent).map((line, index) => (index === 0 ? left : "").padEnd(indent) + line);
   });
-  return ["Usage: " + table.usage, "", ...wrap(table.summary, HELP_COLUMNS), "", "Options:", ...lines, ""].join("\n");
+  const summary = wrap(table.summary, HELP_COLUMNS);
+  return ["Usage: " + table.usage, "", ...summary, "", "Options:", ...lines, "", ...variablesNote(table)].join("\n");
+}
+
+/** Says, by an example, that options are environment variables too. */
+function variablesNote(table: OptionTable): string[] {
+  const name = Object.keys(table.options).find((each) => each.includes("-")) ?? Object.keys(table.options)[0]!;
+  const variable = variableOf(table, name);
+  if (variable === undefined) return [];
+  return [...wrap(`Each option is an environment variable, too: ${variable} for --${name}.`, HELP_COLUMNS), ""];
 }
 
 function describeOption(option: Option): string {
   const notes: string[] = [];
+  if (option.aliases !== undefined) notes.push(`also ${option.aliases.map(dashed).join(", ")}`);
   if (option.repeated) notes.push("may be repeated");
   if (option.environment !== undefined) notes.push(`or the environment variable ${option.environment}`);
   if (option.default !== undefined) notes.push(`default ${option.default}`);
   if (option.absent !== undefined) notes.push(`default: ${option.absent}`);
   return notes.length === 0 ? option.help : `${option.help} (${notes.join("; ")})`;
+}
+
+function dashed(name: string): string {
+  return name.length === 1 ? `-${name}` : `--${name}`;
 }
 
 function wrap(text: string, columns: number): string[] {

@@ -23,6 +23,7 @@ import {
   terminalSize,
 } from "../terminal/terminal.ts";
 import { encodeTyped } from "../terminal/typed_text.ts";
+import { adviceFor } from "./advice.ts";
 import { clusterText } from "./cluster.ts";
 import { complete } from "./completion.ts";
 import { formatError, formatReply, shapeOf, toJson } from "./format.ts";
@@ -33,7 +34,6 @@ import { LineEditor } from "./line_editor.ts";
 import { PlainEditor } from "./plain_editor.ts";
 import { TerminalInput } from "./terminal_input.ts";
 import { tokenize } from "./tokenizer.ts";
-import { usageHint } from "./usage_hint.ts";
 
 /** The signals that end the shell, with their numbers. The exit status is 128 plus the number. */
 const END_SIGNALS = [["SIGHUP", 1], ["SIGQUIT", 3], ["SIGTERM", 15]] as const;
@@ -213,7 +213,7 @@ class InteractiveShell {
       if (!this.#isOver) this.#output.add(formatReply(reply, this.#format, shapeOf(words)));
     } catch (error) {
       if (error instanceof ReplyError) {
-        const hint = this.#format === "human" ? usageHint(words, error) : "";
+        const hint = this.#format === "human" ? adviceFor(words, error, "prompt") : "";
         return this.#print(formatError(error, this.#format, this.#colours) + hint);
       }
       if (!(error instanceof ConnectionError)) return this.#print(`${messageOf(error)}\n`);

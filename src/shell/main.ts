@@ -13,19 +13,17 @@
  * @module
  */
 
-import { formatAddress } from "../address.ts";
-import { Client, connect } from "../client/client.ts";
+import type { Client } from "../client/client.ts";
 import { ConnectionError, ReplyError, StartError, UsageError } from "../errors.ts";
-import { refuseKeyLogging } from "../role/key_logging.ts";
 import { clientOptions } from "../role/option_tables.ts";
 import { helpText as optionsHelp, parseOptions } from "../role/options.ts";
-import type { OptionValues } from "../role/options.ts";
-import { readPasswords } from "../role/password.ts";
 import { stateFolder } from "../role/state_folder.ts";
+import { connectAs } from "../target/connect.ts";
 import { type ColourChoice, type Colours, coloursFor } from "../terminal/colours.ts";
 import { Output, OutputError } from "../terminal/output.ts";
 import { printable } from "../terminal/printable_text.ts";
 import { terminalSize } from "../terminal/terminal.ts";
+import { adviceFor } from "./advice.ts";
 import { clusterText } from "./cluster.ts";
 import { formatError, formatReply, shapeOf, toJson } from "./format.ts";
 import type { Format } from "./format.ts";
@@ -33,9 +31,6 @@ import { helpText } from "./help.ts";
 import { History } from "./history.ts";
 import { runInteractive } from "./interactive.ts";
 import { runPiped, Status } from "./piped.ts";
-import { usageHint } from "./usage_hint.ts";
-
-type Values = OptionValues<typeof clientOptions>;
 
 /**
  * Runs `inmem client`.
@@ -49,7 +44,7 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
   let plaintext = false;
   try {
     const { values, positional } = parseOptions(clientOptions, argv);
-    ({ plaintext } = values);
+    plaintext = values.plaintext || values.addr.plaintext === true;
     if (values.help) return await print(optionsHelp(clientOptions) + COMMANDS_HINT);
     const format: Format = values.json ? "json" : Deno.stdout.isTerminal() ? "human" : "raw";
     if (positional[0]?.toLowerCase() === "help") return await printHelp(positional.slice(1), format);
@@ -85,18 +80,6 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
 const COMMANDS_HINT = '\n"inmem client help" lists the commands, "inmem client help COMMAND" explains one.\n' +
   '"inmem client cluster" shows the servers behind a proxy.\n';
 
-async function connectAs(values: Values): Promise<Client> {
-  refuseKeyLogging();
-  return await connect({
-    addr: formatAddress(values.addr),
-    caFile: values.ca,
-    insecure: values.insecure,
-    plaintext: values.plaintext,
-    password: readPasswords(values["password-file"]),
-    timeoutMs: values.timeout,
-  });
-}
-
 async function runOne(
   client: Client,
   words: readonly string[],
@@ -110,10 +93,9 @@ async function runOne(
   } catch (error) {
     if (error instanceof RangeError) throw new UsageError(error.message, { cause: error });
     if (!(error instanceof ReplyError)) throw error;
-    const text = formatError(error, format, colours) + (format === "json" ? "" : usageHint(words, error));
+    const text = formatError(error, format, colours) + (format === "json" ? "" : adviceFor(words, error, "call"));
     if (format === "raw") writeError(text);
     else await print(text);
-    if (error.code === "NOAUTH") complain(`Cannot run "${command}": ${hintForPassword(error)}`, Status.Refused);
     return Status.Refused;
   }
 }
@@ -156,7 +138,6 @@ function hintFor(error: ConnectionError, plaintext: boolean): string {
 /** Returns advice for a refusal because of the password; empty for another refusal. */
 function hintForPassword({ code, message }: ReplyError): string {
   const given = "--password-file FILE, or INMEM_PASSWORD";
-  if (code === "NOAUTH") return `this server requires a password; pass it with ${given}`;
   if (code === "WRONGPASS") return `pass the right one with ${given}`;
   if (!/password/i.test(message)) return "";
   return "if this server requires no password, leave out --password-file and unset INMEM_PASSWORD";

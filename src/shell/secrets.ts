@@ -14,6 +14,7 @@ import type { Secret } from "../catalog/row.ts";
 import { COMMANDS } from "../catalog/specification.ts";
 import { encodeTyped } from "../terminal/typed_text.ts";
 import { findCommand, LOCAL_COMMANDS } from "./help.ts";
+import { countSlips, SLIPS_MAX_COUNT } from "./spelling.ts";
 import { tokenize } from "./tokenizer.ts";
 
 /** Matches words that name a secret, or accompany one. */
@@ -25,9 +26,6 @@ const TELLING = /auth|pass|pwd|secret|token/;
 const TELLING_ELSEWHERE = /:\/\/.*@|^-a$|^[<>#]./;
 /** The settings of Redis that hold passwords. */
 const SECRET_SETTINGS = ["requirepass", "masterauth"];
-
-/** The most typing errors by which a word is still taken for one of these. */
-const SLIPS_MAX_COUNT = 2;
 
 const NAMES: readonly string[] = [
   ...COMMANDS.flatMap(({ name, aliases }) => [name, ...aliases]),
@@ -105,27 +103,4 @@ function isSecretUnread(line: string): boolean {
   const text = line.replace(/\\x([0-9a-f]{2})/gi, (_all, digits) => String.fromCharCode(Number.parseInt(digits, 16)))
     .replace(/["'\\]/g, "").toLowerCase();
   return TELLING.test(text) || isSecretCommand(text.split(/\s+/));
-}
-
-/**
- * Returns how many letters have to be inserted, removed, replaced, or exchanged with the next one, to turn one word
- * into the other.
- */
-function countSlips(from: string, to: string): number {
-  // Words of such different lengths are not similar.
-  if (Math.abs(from.length - to.length) > SLIPS_MAX_COUNT) return Infinity;
-  let before: number[] = [];
-  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= from.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= to.length; j++) {
-      const replaced = row[j - 1]! + (from[i - 1] === to[j - 1] ? 0 : 1);
-      const isExchanged = i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1];
-      const exchanged = isExchanged ? before[j - 2]! + 1 : Infinity;
-      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1, exchanged));
-    }
-    before = row;
-    row = next;
-  }
-  return row[to.length]!;
 }

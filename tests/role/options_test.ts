@@ -2,14 +2,21 @@ import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { StartError, UsageError } from "../../src/errors.ts";
 import { CLIENTS_DEFAULT_COUNT, POOL_CONNECTIONS_DEFAULT_COUNT } from "../../src/limits.ts";
 import { certsOptions, clientOptions, proxyOptions, serverOptions } from "../../src/role/option_tables.ts";
-import { helpText, type OptionTable, parseOptions } from "../../src/role/options.ts";
+import {
+  helpText,
+  type Option,
+  type OptionSource,
+  type OptionTable,
+  type OtherSources,
+  parseOptions,
+  variableOf,
+} from "../../src/role/options.ts";
 import { readPasswords } from "../../src/role/password.ts";
 import { parseDuration, parsePercent, parseSize } from "../../src/role/quantities.ts";
-
-const ROLES: readonly OptionTable[] = [serverOptions, proxyOptions, clientOptions, certsOptions];
+import { OPTION_TABLES } from "../support/pages.ts";
 
 Deno.test("parseOptions() returns typed values, and defaults", () => {
-  const { values, positional } = parseOptions(serverOptions, []);
+  const { values, positional } = parseOptions(serverOptions, [], { environment: () => undefined });
   assertEquals(positional, []);
   assertEquals(values, {
     addr: { hostname: "127.0.0.1", port: 9443 },
@@ -66,6 +73,18 @@ Deno.test("parseOptions() accepts one dash or two, with = or a space", () => {
   for (const argv of [["-h"], ["--help"], ["-help"]]) assert(parseOptions(serverOptions, argv).values.help);
 });
 
+Deno.test("parseOptions() understands the aliases of an option, and -h as help unless it is one", () => {
+  for (const argv of [["-u", "h:1"], ["--url=h:1"], ["-url", "h:1"], ["--u", "h:1"]]) {
+    const { addr } = parseOptions(clientOptions, argv).values;
+    assertEquals([addr.hostname, addr.port], ["h", 1]);
+  }
+  assertThrows(() => parseOptions(clientOptions, ["-u", "a", "--addr", "b"]), UsageError, "--addr 2 times");
+  assertThrows(() => parseOptions(clientOptions, ["-u"]), UsageError, "expected --addr SERVER");
+  assertThrows(() => parseOptions(clientOptions, ["-u", "ftp://h"]), UsageError, "(--addr)");
+  assertMatch(helpText(clientOptions), /also --url,\s+-u/);
+  assert(parseOptions(clientOptions, ["-h"]).values.help);
+});
+
 Deno.test("parseOptions() collects repeated options", () => {
   const argv = ["folder", "--host", "a", "-host=b", "--force", "--host", "12"];
   const { values, positional } = parseOptions(certsOptions, argv);
@@ -103,7 +122,8 @@ Deno.test("parseOptions() refuses wrong options with one line", () => {
     [["--addr"], "Cannot use --addr without a value: expected --addr HOST:PORT"],
     [["--addr="], "Cannot use --addr without a value: expected --addr HOST:PORT"],
     [["--password-file", "--no-auth"], "Cannot use --password-file without a value: expected --password-file FILE"],
-    [["--no-auth=false"], 'Cannot use "--no-auth=false": --no-auth takes no value'],
+    [["--no-auth=maybe"], 'Cannot use --no-auth "maybe": expected yes or no, true or false, on or off, 1 or 0'],
+    [["--no-auth="], 'Cannot use --no-auth "": expected yes or no'],
     [["--data", "a", "-data=b"], "Cannot use --data 2 times: expected it once"],
     [["--eviction", "lfu"], 'Cannot use --eviction "lfu": expected lru or none'],
     [["--max-clients", "0"], 'Cannot parse number "0": expected 1 to 1000000 (--max-clients)'],
@@ -125,19 +145,93 @@ Deno.test("parseOptions() refuses wrong options with one line", () => {
   }
 });
 
+Deno.test("parseOptions() takes each option of every role from its environment variable", () => {
+  const texts = {
+    flag: "yes",
+    text: "text",
+    count: "7",
+    size: "8mb",
+    duration: "700ms",
+    percent: "7%",
+    address: ":7",
+    server: "h:7",
+  };
+  for (const table of OPTION_TABLES) {
+    for (const [name, option] of Object.entries<Option>(table.options)) {
+      const variable = variableOf(table, name);
+      assertEquals(variable === undefined, option.onlyTyped === true, `${table.usage} --${name}`);
+      if (variable === undefined) continue;
+      assertMatch(variable, /^INMEM_[A-Z0-9_]+$/);
+      const text = option.choices?.at(-1) ?? texts[option.kind];
+      const environment = (asked: string) => asked === variable ? text : undefined;
+      const typed = option.kind === "flag" ? [`--${name}`] : [`--${name}`, text];
+      assertEquals(valuesOf(table, [], environment), valuesOf(table, typed), variable);
+    }
+  }
+
+  function valuesOf(table: OptionTable, argv: string[], environment: OtherSources["environment"] = () => undefined) {
+    return parseOptions(table, argv, { environment }).values;
+  }
+});
+
+Deno.test("parseOptions() prefers the command line to the environment, and the environment to the file", () => {
+  const variables: Record<string, string> = {
+    INMEM_SERVER_ADDR: ":1",
+    INMEM_SERVER_EVICTION: "none",
+    INMEM_SERVER_DATA: "",
+    INMEM_SERVER_NO_AUTH: "ON",
+    INMEM_SERVER_PLAINTEXT: "0",
+    INMEM_CERTS_HOST: "a, b,",
+    INMEM_ADDR: ":3",
+  };
+  const environment = (name: string) => variables[name];
+  const file: OptionSource = (name) => {
+    return ["addr", "eviction", "fsync"].includes(name)
+      ? [{ text: name === "addr" ? ":4" : "never", source: "f" }]
+      : [];
+  };
+  const { values } = parseOptions(serverOptions, ["--addr", ":2", "--no-auth=no"], { environment, file });
+  assertEquals(values.addr.port, 2);
+  assertEquals([values["no-auth"], values.plaintext, values.eviction], [false, false, "none"]);
+  assertEquals([values.data, values.fsync], ["./inmem-data", "never"]);
+  assertEquals(parseOptions(serverOptions, ["--no-auth=no", "--no-auth"], { environment }).values["no-auth"], true);
+  assertEquals(parseOptions(certsOptions, [], { environment }).values.host, ["a", "b"]);
+  assertEquals(parseOptions(certsOptions, ["--host", "c"], { environment }).values.host, ["c"]);
+  assertEquals(parseOptions(clientOptions, [], { environment }).values.addr.port, 3);
+  variables.INMEM_SERVER_EVICTION = "lfu";
+  assertEquals(parseOptions(serverOptions, ["--help"], { environment, file }).values.help, true);
+});
+
+Deno.test("parseOptions() names the variable with a wrong value", () => {
+  const cases: [variable: string, text: string, message: string][] = [
+    ["INMEM_SERVER_MAX_MEMORY", "lots", 'Cannot parse size "lots": expected bytes, or such as 100kb, 64mb, 1.5gb (INM'],
+    ["INMEM_SERVER_EVICTION", "lfu", 'Cannot use INMEM_SERVER_EVICTION "lfu": expected lru or none'],
+    ["INMEM_SERVER_NO_AUTH", "nope", 'Cannot use INMEM_SERVER_NO_AUTH "nope": expected yes or no'],
+    ["INMEM_SERVER_ADDR", "x", 'Cannot parse address "x": expected host:port'],
+  ];
+  for (const [variable, text, message] of cases) {
+    const environment = (name: string) => name === variable ? text : undefined;
+    const error = assertThrows(() => parseOptions(serverOptions, [], { environment }), UsageError);
+    assert(error.message.startsWith(message), error.message);
+    assert(error.message.includes(variable), error.message);
+  }
+});
+
 Deno.test("parseOptions() parses every default of every role", () => {
-  for (const table of ROLES) parseOptions(table, []);
+  for (const table of OPTION_TABLES) parseOptions(table, [], { environment: () => undefined });
 });
 
 Deno.test("helpText() lists every option, aligned, within 96 columns", () => {
-  for (const table of ROLES) {
+  for (const table of OPTION_TABLES) {
     const text = helpText(table);
     assert(text.startsWith(`Usage: ${table.usage}\n`) && text.endsWith("\n"));
     for (const name of Object.keys(table.options)) assertMatch(text, new RegExp(`^  --${name}( |$)`, "m"));
     for (const line of text.split("\n")) assert(line.length <= 96 && line === line.trimEnd(), line);
   }
   const lines = helpText(clientOptions).split("\n");
-  assert(lines.includes("  --addr HOST:PORT      the server or proxy (default 127.0.0.1:9443)"));
+  assert(
+    lines.some((line) => line.startsWith("  --addr SERVER         the server or proxy: host, host:port or a URL")),
+  );
   assertMatch(helpText(serverOptions), /INMEM_PASSWORD/);
 });
 

@@ -98,7 +98,7 @@ Deno.test("inmem client gives advice about a password", async () => {
   assertEquals(code, 1);
   assertMatch(
     new TextDecoder().decode(stderr),
-    /^NOAUTH .*\ninmem client: .*pass it with --password-file FILE, or INMEM_/,
+    /^NOAUTH .*\nhint: .*pass it with --password-file FILE, or INMEM_/,
   );
 });
 
@@ -132,7 +132,9 @@ Deno.test({
 });
 
 Deno.test("inmem client exits with 2 after wrong arguments, and shows help without a server", async () => {
-  for (const words of [["--nonsense"], ["--addr", "nowhere"], ["--ca", "/nonexistent", "ping"], ["help", "nonsense"]]) {
+  for (
+    const words of [["--nonsense"], ["--addr", "no where"], ["--ca", "/nonexistent", "ping"], ["help", "nonsense"]]
+  ) {
     const { code, output, errors } = await runClient(words);
     assertEquals([code, output], [2, ""], words.join(" "));
     assertMatch(errors, /^inmem client: [^\n]+\n$/);

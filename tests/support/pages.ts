@@ -19,22 +19,18 @@ import { grafanaJson } from "../../cluster/grafana_json.ts";
 import { ROOT } from "../../cluster/role_process.ts";
 import { COMMANDS } from "../../src/catalog/specification.ts";
 import { EFFECTS, recordForm } from "../../src/effects.ts";
-import * as tables from "../../src/role/option_tables.ts";
+import { ROLES } from "../../src/main.ts";
 import type { Option, OptionTable } from "../../src/role/options.ts";
 import { formatSize } from "../../src/role/quantities.ts";
 import { metricsByHeading } from "./metrics_page.ts";
 import { listFiles } from "./tidy/files.ts";
 
 /** The tables of options, in the order in which the page lists them. */
-export const OPTION_TABLES: readonly OptionTable[] = [
-  tables.serverOptions,
-  tables.proxyOptions,
-  tables.proxyPlanOptions,
-  tables.clientOptions,
-  tables.checkOptions,
-  tables.restoreOptions,
-  tables.certsOptions,
-];
+export const OPTION_TABLES: readonly OptionTable[] = await (async () => {
+  const tables: OptionTable[] = [];
+  for (const role of Object.values(ROLES)) tables.push(...await role.tables());
+  return tables;
+})();
 
 /** The generated parts, by the name in their marks. */
 const PARTS: Readonly<Record<string, () => string>> = {
@@ -121,12 +117,13 @@ function commandsPart(): string {
 
 /** Returns what each role does, and a table of its options; all of them have `--help`. */
 function optionsPart(): string {
-  return OPTION_TABLES.map(({ usage, summary, options }) => {
+  return OPTION_TABLES.map(({ usage, summary, options, variablePrefix }) => {
     const rows = Object.entries(options).filter(([name]) => name !== "help").map(([name, option]) => {
       return [code(`--${name} ${valueNameOf(option)}`.trim()), defaultOf(option), meaningOf(option)];
     });
     const title = usage.replace(/ ?\[.*| FOLDER.*| FILE.*/, "");
-    return `## ${title}\n\n\`${usage}\`\n\n${summary}\n\n${table(["option", "default", "meaning"], rows)}`;
+    const variables = variablePrefix === undefined ? "" : `Environment variables: ${code(`${variablePrefix}…`)}\n\n`;
+    return `## ${title}\n\n\`${usage}\`\n\n${summary}\n\n${variables}${table(["option", "default", "meaning"], rows)}`;
   }).join("\n");
 }
 

@@ -40,7 +40,7 @@ const WRONG: readonly [words: string, says: RegExp][] = [
   ["server --max-clients 0", /--max-clients/],
   ["server --max-clients 1.5", /"1.5".*--max-clients/],
   ["server --log-format xml", /"xml": expected text or json/],
-  ["server --no-persist=yes", /--no-persist takes no value/],
+  ["server --no-persist=maybe", /--no-persist "maybe": expected yes or no/],
   ["server extra", /"extra": expected options only/],
   ["server --addr 127.0.0.1:0 --cert only.pem", /--key/],
   ["server --addr 127.0.0.1:0 --key only.key", /--cert/],
@@ -104,6 +104,41 @@ Deno.test("the password cannot be given as an option", () => {
   }
 });
 
+systemTest(
+  "each role takes options from its environment variables, the program's permissions allow it",
+  async (launcher) => {
+    const env = { XDG_STATE_HOME: launcher.path("state") };
+    const variables = {
+      INMEM_SERVER_ADDR: "127.0.0.1:0",
+      INMEM_SERVER_CERT: launcher.certificates.cert,
+      INMEM_SERVER_KEY: launcher.certificates.key,
+      INMEM_SERVER_NO_PERSIST: "yes",
+      INMEM_SERVER_MAX_MEMORY: "64mb",
+      INMEM_SERVER_SERVICE_HOST: "10.0.0.1",
+    };
+    const server = launcher.start("server", ["server", "--max-memory", "32mb"], { ...env, ...variables });
+    const address = await server.address();
+    const { code, stdout } = await runInmem(["client", "info", "memory"], {
+      env: { ...env, INMEM_ADDR: address, INMEM_CA: launcher.certificates.authority, INMEM_JSON: "1" },
+    });
+    assertEquals(code, 0);
+    assert(stdout.startsWith('"'), `INMEM_JSON: ${stdout}`);
+    assert(stdout.includes(`maxmemory:${32 * 1024 * 1024}`), stdout);
+    const cases: [words: string[], variable: string, status: number][] = [
+      [["server"], "INMEM_SERVER_MAX_CLIENTS", 2],
+      [["proxy"], "INMEM_PROXY_ADDR", 2],
+      [["client", "ping"], "INMEM_TIMEOUT", 2],
+      [["check"], "INMEM_CHECK_JSON", 2],
+      [["server", "--help"], "INMEM_SERVER_MAX_CLIENTS", 0],
+    ];
+    await inTurns(cases, async ([words, variable, status]) => {
+      const { code, stderr } = await runInmem(words, { env: { ...env, [variable]: "wrong" } });
+      assertEquals(code, status, stderr);
+      if (status > 0) assertMatch(stderr, new RegExp(`^inmem.*: Cannot .*\\b${variable}\\b.*\\n$`));
+    });
+  },
+);
+
 Deno.test("--help names every option of a role, with status 0", async () => {
   const tables = {
     server: serverOptions,
@@ -121,9 +156,13 @@ Deno.test("--help names every option of a role, with status 0", async () => {
 });
 
 Deno.test("inmem alone, help, --help and --version print and exit with status 0", async () => {
-  const [alone, help, dashed, ofRole, version] = await Promise.all(
-    [[], ["help"], ["--help"], ["help", "server"], ["--version"]].map((words) => runInmem(words)),
+  const [alone, help, dashed, ofRole, version, ...versions] = await Promise.all(
+    [
+      ...[[], ["help"], ["--help"], ["help", "server"], ["--version"]],
+      ...[["server", "--version"], ["client", "-V"], ["-V"], ["certs", "--version"]],
+    ].map((words) => runInmem(words)),
   );
+  for (const each of versions) assertEquals([each.code, each.stdout], [0, version!.stdout]);
   for (const each of [alone!, help!, dashed!]) {
     assertEquals([each.code, each.stderr], [0, ""]);
     for (const role of ["server", "proxy", "client", "check", "restore", "certs"]) {

@@ -1,0 +1,107 @@
+/**
+ * Connects to the server that the options of a client tool name.
+ *
+ * ```text
+ * option values ──► resolveTarget() ──► Target ──► connectTo()   the client, which speaks the native protocol
+ *                                              └─► dialTo()      sockets, for tools that speak RESP themselves
+ * ```
+ *
+ * {@linkcode connectAs} does both steps. A password in the URL is preferred to that of `--password-file` and
+ * `INMEM_PASSWORD`.
+ *
+ * @module
+ */
+
+import { formatAddress, isLoopback } from "../address.ts";
+import { type Client, connect, type ConnectOptions, type Dialer, dialerOf } from "../client/client.ts";
+import { UsageError } from "../errors.ts";
+import { refuseKeyLogging } from "../role/key_logging.ts";
+import type { OptionValues } from "../role/options.ts";
+import { readPasswords } from "../role/password.ts";
+import type { targetOptions } from "../role/target_options.ts";
+
+/** The values of {@linkcode targetOptions}, in the values of any table that spreads them. */
+export type TargetValues = OptionValues<{ usage: ""; summary: ""; options: typeof targetOptions }>;
+
+/** A server or proxy, and how to connect to it. */
+export interface Target {
+  /** `host:port`. */
+  readonly address: string;
+  readonly plaintext: boolean;
+  /** Whether any certificate is accepted. */
+  readonly insecure: boolean;
+  /** The file of authorities; `undefined` for the default ones. */
+  readonly caFile: string | undefined;
+  /** The user to authenticate as, which is `default` for every inmem. */
+  readonly user: string;
+  /** The passwords to try, in this order; none when no password is given. */
+  readonly passwords: readonly string[];
+  /** How long the connection and each reply may take, in ms; 0 for no limit. */
+  readonly timeoutMs: number;
+}
+
+const USER_DEFAULT = "default";
+
+/**
+ * Returns the server that the options name.
+ *
+ * @throws {UsageError} when they contradict each other
+ * @throws {StartError} when a file cannot be used, or `SSLKEYLOGFILE` is set
+ */
+export function resolveTarget(values: TargetValues): Target {
+  refuseKeyLogging();
+  const { addr, insecure, ca, timeout } = values;
+  if (values.plaintext && addr.plaintext === false) {
+    throw new UsageError("Cannot use --plaintext with this URL: it requires TLS");
+  }
+  const plaintext = values.plaintext || addr.plaintext === true;
+  if (plaintext && !isLoopback(addr.hostname) && addr.hostname !== "0.0.0.0" && addr.hostname !== "::") {
+    const cure = addr.plaintext === true ? "; inmems:// and rediss:// use TLS" : "";
+    throw new UsageError(`Cannot talk to "${addr.hostname}" without TLS: expected a loopback address${cure}`);
+  }
+  return {
+    address: formatAddress(addr),
+    plaintext,
+    insecure,
+    caFile: ca,
+    user: addr.user ?? USER_DEFAULT,
+    passwords: addr.password === undefined ? readPasswords(values["password-file"]) : [addr.password],
+    timeoutMs: timeout,
+  };
+}
+
+/**
+ * Connects and authenticates. The caller closes the client.
+ *
+ * @throws {ConnectionError} when the connection fails
+ * @throws {ReplyError} when the password is refused
+ * @throws {UsageError} when the URL names a user that inmem does not have
+ */
+export async function connectTo(target: Target): Promise<Client> {
+  if (target.user !== USER_DEFAULT) {
+    throw new UsageError(`Cannot authenticate as user "${target.user}": inmem has one user, "${USER_DEFAULT}"`);
+  }
+  return await connect({ ...optionsOf(target), password: target.passwords, timeoutMs: target.timeoutMs });
+}
+
+/**
+ * Returns what opens sockets to the server: with TLS and the certificate verified, but without authenticating.
+ *
+ * @throws {UsageError} when the file of certificates is unusable
+ */
+export async function dialTo(target: Target): Promise<Dialer> {
+  return await dialerOf(optionsOf(target));
+}
+
+/**
+ * Connects as the options say, and authenticates. The caller closes the client.
+ *
+ * @throws what {@linkcode resolveTarget} and {@linkcode connectTo} throw
+ */
+export async function connectAs(values: TargetValues): Promise<Client> {
+  return await connectTo(resolveTarget(values));
+}
+
+function optionsOf({ address, plaintext, insecure, caFile }: Target): ConnectOptions {
+  return { addr: address, plaintext, insecure, caFile };
+}
