@@ -110,6 +110,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "proxy/routing",
   ],
   client: ["catalog", "wire", "wire/native", "net", "role"],
+  load: ["memory", "wire", "wire/native", "wire/resp", "net", "client"],
   // The server that a tool talks to.
   target: ["client", "role"],
   shell: ["catalog", "client", "role", "std", "target", "terminal"],
