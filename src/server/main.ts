@@ -46,8 +46,6 @@ export async function serverMain(argv: readonly string[]): Promise<number> {
   for (const warning of [...memory.warnings, ...descriptors.warnings]) logger.warn(warning);
   const heedSignals = ignoreStraySignals();
   const dataPath = values["no-persist"] ? undefined : chooseDataFolder(values.data);
-  if (dataPath === undefined) logger.info("Nothing is kept on disk: --no-persist");
-  else logger.info(`Data folder: "${dataPath}"`, { fsync: values.fsync });
   const supervision = new Supervision(values["health-file"], logger);
   const showProgress = loadProgress(logger);
   // It listens before the data is loaded, so that `/readyz` says so. Without the option, its modules are not loaded.
@@ -92,6 +90,8 @@ export async function serverMain(argv: readonly string[]): Promise<number> {
   const reloading = followListening(listening, sources, role, logger);
   const ended = runUntilStopped(role, reloading, logger, supervision);
   heedSignals();
+  if (dataPath === undefined) logger.info("Nothing is kept on disk: --no-persist");
+  else logger.info(`Data folder: "${dataPath}"`, { fsync: values.fsync });
   logger.info(`Memory for data: ${formatSize(memory.data)}`, { reason: memory.reason });
   logger.info(`Memory for clients: ${formatSize(memory.clients)}`);
   if (server.loaded) logLoaded(server.loaded, logger);
