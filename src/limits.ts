@@ -913,6 +913,19 @@ export const EXPIRY_CHECK_INTERVAL_MS = 3_600_000;
 /** The numbers of days before a certificate expires at which the log warns of it. */
 export const EXPIRY_WARNING_DAYS: readonly number[] = [30, 7, 1];
 
+// Supervision of the process.
+
+/** How often a role tells those who supervise its process that it is well, unless systemd's watchdog asks sooner. */
+export const SUPERVISION_INTERVAL_MS = 5_000;
+/** How many times a role calls within the time after which systemd's watchdog takes it for stuck. */
+export const WATCHDOG_CALLS_COUNT = 3;
+/** The shortest interval of calls that the environment may ask for. */
+export const WATCHDOG_INTERVAL_MIN_MS = 10;
+/** How long systemd waits for the next sign of progress of a load before it takes the start for failed. */
+export const LOAD_SILENCE_MAX_MS = 60_000;
+/** The longest time that a role which ends waits for the disk of its health file. */
+export const HEALTH_FILE_CLOSE_GRACE_MS = 1_000;
+
 // Client.
 
 /** The longest line of the interactive and the piped client. */

@@ -15,6 +15,7 @@ import { createLogger } from "../role/logger.ts";
 import { planProxyMemory } from "../role/memory_limit.ts";
 import { proxyOptions } from "../role/option_tables.ts";
 import { readPasswords } from "../role/password.ts";
+import { Supervision } from "../role/supervision.ts";
 import { readMembers } from "../route/members.ts";
 import { planMain } from "./plan_command.ts";
 import { startProxy } from "./proxy.ts";
@@ -58,6 +59,7 @@ export async function proxyMain(argv: readonly string[]): Promise<number> {
   for (const warning of [...memory.warnings, ...descriptors.warnings]) logger.warn(warning);
   const serversPasswordPath = values["servers-password-file"];
   const serversPasswords = serversPasswordPath === undefined ? listening.password : readPasswords(serversPasswordPath);
+  const supervision = new Supervision(values["health-file"], logger);
   // Without the option, the modules of the port are not loaded.
   const port = values.metrics &&
     new (await import("../page/metrics_port.ts")).MetricsPort({
@@ -90,7 +92,7 @@ export async function proxyMain(argv: readonly string[]): Promise<number> {
     },
     logger,
   }).catch(async (error) => {
-    await port?.stop();
+    await Promise.all([port?.stop(), supervision.close()]);
     throw error;
   });
   const role = port?.observe(proxy) ?? proxy;
@@ -109,10 +111,11 @@ export async function proxyMain(argv: readonly string[]): Promise<number> {
   if (serversPasswordPath !== undefined) {
     reloading.passwords(serversPasswordPath, serversPasswords, (password) => proxy.replaceBackend({ password }));
   }
-  const ended = runUntilStopped(role, reloading, logger);
+  const ended = runUntilStopped(role, reloading, logger, supervision);
   if (proxy.untuned !== undefined) {
     logger.warn("Replies may take 40 ms longer: socket options are not set", { reason: proxy.untuned });
   }
   logger.info(`listening on ${formatAddress(proxy.address)}`, { servers: proxy.members.length });
+  supervision.serving(proxy, `Listening on ${formatAddress(proxy.address)}`);
   return await ended;
 }
