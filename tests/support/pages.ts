@@ -22,6 +22,7 @@ import { EFFECTS, recordForm } from "../../src/effects.ts";
 import * as tables from "../../src/role/option_tables.ts";
 import type { Option, OptionTable } from "../../src/role/options.ts";
 import { formatSize } from "../../src/role/quantities.ts";
+import { renderConfiguration } from "./library_package.ts";
 import { metricsByHeading } from "./metrics_page.ts";
 import { listFiles } from "./tidy/files.ts";
 
@@ -46,8 +47,9 @@ const PARTS: Readonly<Record<string, () => string>> = {
 };
 
 /** What generates a whole file, by the file's path. */
-const FILES: Readonly<Record<string, () => string>> = {
+const FILES: Readonly<Record<string, () => string | Promise<string>>> = {
   "cluster/grafana.json": () => grafanaJson(ROWS),
+  "deno.json": async () => renderConfiguration(await Deno.readTextFile(ROOT + "deno.json")),
 };
 
 /** The paths of the files that are generated as a whole. */
@@ -69,8 +71,8 @@ export async function renderPage(page: string): Promise<string> {
 }
 
 /** Returns the text of a file that is generated as a whole. */
-export function renderFile(path: string): Promise<string> {
-  return format(FILES[path]!(), path);
+export async function renderFile(path: string): Promise<string> {
+  return await format(await FILES[path]!(), path);
 }
 
 /** Returns whether a page has a generated part. */
