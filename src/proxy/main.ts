@@ -15,6 +15,7 @@ import { planProxyMemory } from "../role/memory_limit.ts";
 import { proxyOptions } from "../role/option_tables.ts";
 import { parseOptionsOnly } from "../role/options.ts";
 import { readPasswords } from "../role/password.ts";
+import { checkPlatform } from "../role/platform_check.ts";
 import { readMembers } from "../route/members.ts";
 import { planMain } from "./plan_command.ts";
 import { startProxy } from "./proxy.ts";
@@ -38,6 +39,7 @@ export async function proxyMain(argv: readonly string[]): Promise<number> {
     throw new UsageError("Cannot use --ca with --servers-plaintext: expected one of them");
   }
   const logger = createLogger(values["log-format"]);
+  checkPlatform("proxy", logger);
   const authorities = values.ca === undefined ? undefined : readAuthorities(values.ca);
   const { settings: listening, sources } = await resolveListening(values);
   for (const warning of sources.warnings) logger.warn(warning);

@@ -8,6 +8,7 @@
  */
 
 import { StartError } from "../errors.ts";
+import { PLATFORM, type Platform } from "../operating_system.ts";
 
 /** The files in a folder of certificates. */
 export interface CertificatePaths {
@@ -32,11 +33,17 @@ function within(folder: string, name: string): string {
 }
 
 /**
- * Returns the folder of the files that inmem makes for a user: `$XDG_STATE_HOME/inmem`, or `~/.local/state/inmem`.
+ * Returns the folder of the files that inmem makes for a user: `$XDG_STATE_HOME/inmem`, or `~/.local/state/inmem`; on
+ * Windows `%LOCALAPPDATA%\inmem`.
  *
- * @throws {StartError} when the environment names neither
+ * @throws {StartError} when the environment names none
  */
-export function stateFolder(): string {
+export function stateFolder({ os }: Pick<Platform, "os"> = PLATFORM): string {
+  if (os === "windows") {
+    const local = Deno.env.get("LOCALAPPDATA");
+    if (local !== undefined && local !== "") return within(local, "inmem");
+    throw new StartError("Cannot find a folder for certificates: LOCALAPPDATA is not set; set it, or give --ca");
+  }
   const state = Deno.env.get("XDG_STATE_HOME");
   // The XDG base directory specification requires that relative paths are ignored.
   if (state !== undefined && state.startsWith("/")) return within(state, "inmem");

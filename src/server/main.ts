@@ -14,6 +14,7 @@ import { createLogger, type Logger } from "../role/logger.ts";
 import { planServerMemory } from "../role/memory_limit.ts";
 import { serverOptions } from "../role/option_tables.ts";
 import { parseOptionsOnly } from "../role/options.ts";
+import { checkPlatform } from "../role/platform_check.ts";
 import { formatSize } from "../role/quantities.ts";
 import { damagedPath, type Loaded } from "./loading.ts";
 import { startServer } from "./server.ts";
@@ -32,6 +33,7 @@ export async function serverMain(argv: readonly string[]): Promise<number> {
   const values = parseOptionsOnly(serverOptions, argv);
   if (values === undefined) return 0;
   const logger = createLogger(values["log-format"]);
+  checkPlatform("server", logger);
   const { settings: listening, sources } = await resolveListening(values);
   for (const warning of sources.warnings) logger.warn(warning);
   const memory = planServerMemory({

@@ -34,5 +34,5 @@ export async function listPackage(): Promise<string[]> {
 /** Returns the text of deno.json with the files of {@linkcode listPackage} as its `publish.include`. */
 export async function renderConfiguration(text: string): Promise<string> {
   const include = JSON.stringify(await listPackage(), null, 4);
-  return text.replace(/("publish": \{ "include": )\[[^\]]*\]/, (_, begin: string) => begin + include);
+  return text.replace(/(?<="publish": \{\s*"include": )\[[^\]]*\]/, () => include);
 }

@@ -19,6 +19,7 @@ import { grafanaJson } from "../../cluster/grafana_json.ts";
 import { ROOT } from "../../cluster/role_process.ts";
 import { COMMANDS } from "../../src/catalog/specification.ts";
 import { EFFECTS, recordForm } from "../../src/effects.ts";
+import { type Feature, FEATURES, Platform, type System } from "../../src/operating_system.ts";
 import * as tables from "../../src/role/option_tables.ts";
 import type { Option, OptionTable } from "../../src/role/options.ts";
 import { formatSize } from "../../src/role/quantities.ts";
@@ -44,6 +45,7 @@ const PARTS: Readonly<Record<string, () => string>> = {
   options: optionsPart,
   effects: effectsPart,
   metrics: metricsPart,
+  platforms: platformsPart,
 };
 
 /** What generates a whole file, by the file's path. */
@@ -144,6 +146,15 @@ function metricsPart(): string {
     const names = rows[0]!.length === 5 ? ["field of `info`", "Prometheus"] : ["Prometheus"];
     return `## ${heading}\n\n${table([...names, "type", "through a proxy", "meaning"], rows)}`;
   }).join("\n");
+}
+
+/** Returns a table of what inmem does on some systems only. */
+function platformsPart(): string {
+  const systems: readonly System[] = ["linux", "darwin", "windows"];
+  const rows = Object.values<Feature>(FEATURES).map(({ title, systems: having }) => {
+    return [title, ...systems.map((system) => having.includes(system) ? "yes" : "no")];
+  });
+  return table(["feature", ...systems.map((os) => new Platform({ os, arch: "aarch64" }).title)], rows);
 }
 
 /** Returns the placeholder for the value of an option, as `--help` shows it. */
