@@ -15,6 +15,7 @@ import { createLogger } from "../role/logger.ts";
 import { planProxyMemory } from "../role/memory_limit.ts";
 import { proxyOptions } from "../role/option_tables.ts";
 import { readPasswords } from "../role/password.ts";
+import { checkPlatform } from "../role/platform_check.ts";
 import { Supervision } from "../role/supervision.ts";
 import { readMembers } from "../route/members.ts";
 import { planMain } from "./plan_command.ts";
@@ -40,6 +41,7 @@ export async function proxyMain(argv: readonly string[]): Promise<number> {
     throw new UsageError("Cannot use --ca with --servers-plaintext: expected one of them");
   }
   const logger = createLogger(values["log-format"]);
+  checkPlatform("proxy", logger);
   const authorities = values.ca === undefined ? undefined : readAuthorities(values.ca);
   const { settings: listening, sources } = await resolveListening(values);
   for (const warning of sources.warnings) logger.warn(warning);

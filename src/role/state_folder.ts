@@ -9,6 +9,7 @@
  */
 
 import { StartError } from "../errors.ts";
+import { PLATFORM, type Platform } from "../operating_system.ts";
 
 /** The files in a folder of certificates. */
 export interface CertificatePaths {
@@ -33,13 +34,23 @@ function within(folder: string, name: string): string {
 }
 
 /**
- * Returns the folder of the files that inmem makes for a user: `$XDG_STATE_HOME/inmem`, or `~/.local/state/inmem`.
+ * Returns the folder of the files that inmem makes for a user: `$XDG_STATE_HOME/inmem`, or `~/.local/state/inmem`; on
+ * Windows `%LOCALAPPDATA%\inmem`.
  *
  * @param content what is looked for, for the error
  * @param advice the options that name another place, for the error
- * @throws {StartError} when the environment names neither
+ * @throws {StartError} when the environment names none
  */
-export function stateFolder(content = "certificates", advice = "--cert and --key, or run: inmem certs FOLDER"): string {
+export function stateFolder(
+  content = "certificates",
+  advice = "--cert and --key, or run: inmem certs FOLDER",
+  { os }: Pick<Platform, "os"> = PLATFORM,
+): string {
+  if (os === "windows") {
+    const local = Deno.env.get("LOCALAPPDATA");
+    if (local !== undefined && local !== "") return within(local, "inmem");
+    throw new StartError(`Cannot find a folder for ${content}: LOCALAPPDATA is not set; set it, or give ${advice}`);
+  }
   const state = Deno.env.get("XDG_STATE_HOME");
   // The XDG base directory specification requires that relative paths are ignored.
   if (state !== undefined && state.startsWith("/")) return within(state, "inmem");

@@ -14,6 +14,7 @@ import { loadProgress } from "../role/load_progress.ts";
 import { createLogger, type Logger } from "../role/logger.ts";
 import { planServerMemory } from "../role/memory_limit.ts";
 import { serverOptions } from "../role/option_tables.ts";
+import { checkPlatform } from "../role/platform_check.ts";
 import { formatSize } from "../role/quantities.ts";
 import { Supervision } from "../role/supervision.ts";
 import { chooseDataFolder } from "./data_folder.ts";
@@ -35,6 +36,7 @@ export async function serverMain(argv: readonly string[]): Promise<number> {
   if (options === undefined) return 0;
   const { values } = options;
   const logger = createLogger(values["log-format"]);
+  checkPlatform("server", logger);
   const { settings: listening, sources } = await resolveListening(values);
   for (const warning of sources.warnings) logger.warn(warning);
   const memory = planServerMemory({

@@ -11,6 +11,7 @@
 import type { Client } from "../client/client.ts";
 import { ConnectionError, messageOf, ReplyError } from "../errors.ts";
 import { OUTPUT_END_MAX_MS, STOP_CHECK_MS, TYPED_AHEAD_MAX_BYTES } from "../limits.ts";
+import { listenForSignal } from "../operating_system.ts";
 import type { Colours } from "../terminal/colours.ts";
 import { Output } from "../terminal/output.ts";
 import { printable } from "../terminal/printable_text.ts";
@@ -121,9 +122,10 @@ class InteractiveShell {
     ];
     // In raw mode Ctrl-C is a key, so the signal comes from another process.
     listeners.push(["SIGINT", () => this.#isDumb ? this.#interruptDumb() : this.#ended.resolve(128 + 2)]);
+    const cleanups: (() => void)[] = [];
     if (!this.#isDumb) this.#print(enterRawMode());
     try {
-      for (const [signal, listener] of listeners) Deno.addSignalListener(signal, listener);
+      for (const [signal, listener] of listeners) cleanups.push(listenForSignal(signal, listener));
       this.#print(`Connected to ${this.#client.address}. "help" lists the commands, "exit" ends.\n`);
       this.#history.load();
       if (this.#history.problem !== undefined) this.#print(`${this.#history.problem}\n`);
@@ -133,7 +135,7 @@ class InteractiveShell {
       return await this.#ended.promise;
     } finally {
       clearTimeout(this.#stopTimer);
-      for (const [signal, listener] of listeners) Deno.removeSignalListener(signal, listener);
+      for (const cleanup of cleanups) cleanup();
       // A signal may arrive while a line is edited.
       this.#editor.pause();
       if (!this.#isDumb) this.#print(RAW_MODE_FAREWELL);
