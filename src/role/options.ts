@@ -360,6 +360,7 @@ const EXPECTED: Readonly<Record<Exclude<OptionKind, "flag">, string>> = {
   duration: 'a duration such as "30s"',
   percent: 'a percentage such as "100%"',
   address: 'text such as "127.0.0.1:9443"',
+  server: 'text such as "127.0.0.1:9443" or "inmems://db.example"',
 };
 
 function valueNameOf(option: Option): string {

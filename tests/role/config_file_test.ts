@@ -25,7 +25,16 @@ function write(folder: string, content: string | Uint8Array): string {
 }
 
 withFolder("a config file has each option of both roles, with the value of the command line", (folder) => {
-  const texts = { flag: true, text: "text", count: 7, size: "8mb", duration: "700ms", percent: "7%", address: ":7" };
+  const texts = {
+    flag: true,
+    text: "text",
+    count: 7,
+    size: "8mb",
+    duration: "700ms",
+    percent: "7%",
+    address: ":7",
+    server: ":7",
+  };
   for (const table of [serverOptions, proxyOptions]) {
     for (const [name, option] of Object.entries<Option>(table.options)) {
       if (option.onlyTyped || name === "config") continue;
