@@ -16,15 +16,18 @@
 import type { Client } from "../client/client.ts";
 import { ConnectionError, ReplyError, StartError, UsageError } from "../errors.ts";
 import { clientOptions } from "../role/option_tables.ts";
-import { helpText as optionsHelp, type OptionValues, parseOptions } from "../role/options.ts";
+import { helpText as optionsHelp, type OptionValues } from "../role/options.ts";
 import { stateFolder } from "../role/state_folder.ts";
+import { authenticateByQuestion, canAsk, QuestionEnded } from "../target/ask_password.ts";
 import { connectAs } from "../target/connect.ts";
+import { parseTargetOptions } from "../target/target_values.ts";
 import { type ColourChoice, type Colours, coloursFor } from "../terminal/colours.ts";
 import { Output, OutputError } from "../terminal/output.ts";
 import { printable } from "../terminal/printable_text.ts";
 import { terminalSize } from "../terminal/terminal.ts";
 import { adviceFor } from "./advice.ts";
 import { clusterText, isWatching, watchCluster } from "./cluster.ts";
+import { contextText } from "./context_command.ts";
 import { formatError, toJson } from "./format.ts";
 import type { Format } from "./format.ts";
 import { helpText } from "./help.ts";
@@ -45,12 +48,14 @@ import { runPiped, Status } from "./piped.ts";
 export async function clientMain(argv: readonly string[]): Promise<number> {
   let plaintext = false;
   try {
-    const { values, positional } = parseOptions(clientOptions, argv);
+    const { values, positional, given } = await parseTargetOptions(clientOptions, argv);
     plaintext = values.plaintext || values.addr.plaintext === true;
     if (values.help) return await print(optionsHelp(clientOptions) + COMMANDS_HINT);
     const format: Format = values.json ? "json" : Deno.stdout.isTerminal() && !values.raw ? "human" : "raw";
     if (positional[0]?.toLowerCase() === "help") return await printHelp(positional.slice(1), format);
+    if (positional[0] === "context") return await print(contextText(positional.slice(1), stateFolder(), format));
     checkOneCommand(values, positional);
+    if (values.addr.password !== undefined && given.get("addr")?.[0]?.source === "--addr") writeError(PASSWORD_SEEN);
     const words = values.stdin ? [...positional, await readInput(Deno.stdin)] : positional;
     const client = await connectAs(values);
     try {
@@ -58,6 +63,7 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
       if (words.length > 0) return await runOne(client, words, { format, colours, values });
       // Without a terminal on both sides there is no user to prompt.
       if (Deno.stdin.isTerminal() && Deno.stdout.isTerminal()) {
+        await askIfRequired(client);
         return await runInteractive(client, new History(historyPath()), format, colours);
       }
       const streams = { input: Deno.stdin.readable, output: Deno.stdout, errors: Deno.stderr };
@@ -76,13 +82,18 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
       const reason = formatError(error, "raw").trimEnd();
       return complain(withHint(`Cannot authenticate: ${reason}`, hintForPassword(error)), Status.Refused);
     }
+    if (error instanceof QuestionEnded) return complain(error.message, error.exitStatus);
     if (error instanceof OutputError) return complain(error.message, Status.Usage);
     throw error;
   }
 }
 
+const PASSWORD_SEEN = "inmem client: Warning: other users of this machine can see the password in this command's " +
+  "arguments; use INMEM_ADDR, --password-file or --askpass\n";
+
 const COMMANDS_HINT = '\n"inmem client help" lists the commands, "inmem client help COMMAND" explains one.\n' +
-  '"inmem client cluster" shows the servers behind a proxy, and with --watch again and again.\n';
+  '"inmem client cluster" shows the servers behind a proxy, and with --watch again and again.\n' +
+  '"inmem client context" lists, adds and removes servers under names of your own.\n';
 
 type Values = OptionValues<typeof clientOptions>;
 
@@ -105,8 +116,10 @@ function checkOneCommand(values: Values, words: readonly string[]): void {
 async function runOne(
   client: Client,
   words: Words,
-  { format, colours, values }: { format: Format; colours: Colours; values: Values },
+  settings: { format: Format; colours: Colours; values: Values },
+  mayAsk = true,
 ): Promise<number> {
+  const { format, colours, values } = settings;
   try {
     if (isWatching(words)) return await runLive(watching(client, words), { format, colours });
     if (String(words[0]).toLowerCase() === "cluster") {
@@ -121,6 +134,11 @@ async function runOne(
   } catch (error) {
     if (error instanceof RangeError) throw new UsageError(error.message, { cause: error });
     if (!(error instanceof ReplyError)) throw error;
+    if (error.code === "NOAUTH" && mayAsk && canAsk()) {
+      await authenticateByQuestion(client);
+      // The command has had no effect, so it is sent again.
+      return await runOne(client, words, settings, false);
+    }
     const text = formatError(error, format, colours) + (format === "json" ? "" : adviceFor(words, error, "call"));
     if (format === "raw") writeError(text);
     else await print(text);
@@ -139,6 +157,16 @@ function watching(client: Client, words: Words): LiveTool {
   };
 }
 
+/** Asks for the password before the prompt, if the server requires one. */
+async function askIfRequired(client: Client): Promise<void> {
+  try {
+    await client.send(["echo", ""]);
+  } catch (error) {
+    if (!(error instanceof ReplyError) || error.code !== "NOAUTH") return;
+    await authenticateByQuestion(client);
+  }
+}
+
 async function printHelp(topics: readonly string[], format: Format): Promise<number> {
   const text = helpText(topics[0], Deno.stdout.isTerminal() ? terminalSize().columns : undefined);
   if (text === undefined) throw new UsageError(`No help for "${topics[0]}": "inmem client help" lists the commands`);
@@ -153,7 +181,7 @@ async function print(bytes: Uint8Array | string): Promise<number> {
   return Status.Done;
 }
 
-function complain(message: string, status: Status): Status {
+function complain(message: string, status: number): number {
   writeError(`inmem client: ${printable(message)}\n`);
   return status;
 }

@@ -99,7 +99,18 @@ export async function dialTo(target: Target): Promise<Dialer> {
  * @throws what {@linkcode resolveTarget} and {@linkcode connectTo} throw
  */
 export async function connectAs(values: TargetValues): Promise<Client> {
-  return await connectTo(resolveTarget(values));
+  return await connectTo(await askIfWanted(values, resolveTarget(values)));
+}
+
+/**
+ * Returns the target with the password that the user types, if `--askpass` wants it.
+ *
+ * @throws {QuestionEnded} when the user types none
+ */
+export async function askIfWanted({ askpass }: TargetValues, target: Target): Promise<Target> {
+  if (!askpass) return target;
+  const { askPassword } = await import("./ask_password.ts");
+  return { ...target, passwords: [await askPassword(target.address)] };
 }
 
 function optionsOf({ address, plaintext, insecure, caFile }: Target): ConnectOptions {
