@@ -329,6 +329,23 @@ export const clientOptions = {
       help: "when replies have colours; auto means on a terminal, unless NO_COLOR is set",
     },
     json: { kind: "flag", help: "print replies as JSON" },
+    raw: {
+      kind: "flag",
+      help: "print replies raw, also on a terminal; the reply of one command exactly, without a newline after it",
+    },
+    stdin: {
+      kind: "flag",
+      aliases: ["x"],
+      onlyTyped: true,
+      help: "read the last argument of the command from standard input",
+    },
+    out: {
+      kind: "text",
+      valueName: "FILE",
+      onlyTyped: true,
+      help: "write the reply of the command to a file, exactly; nil leaves the file as it is and exits with 1",
+    },
+    "fail-nil": { kind: "flag", onlyTyped: true, help: "exit with 1 if the reply of the command is nil" },
     help,
   },
 } as const satisfies OptionTable;

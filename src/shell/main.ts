@@ -16,7 +16,7 @@
 import type { Client } from "../client/client.ts";
 import { ConnectionError, ReplyError, StartError, UsageError } from "../errors.ts";
 import { clientOptions } from "../role/option_tables.ts";
-import { helpText as optionsHelp, parseOptions } from "../role/options.ts";
+import { helpText as optionsHelp, type OptionValues, parseOptions } from "../role/options.ts";
 import { stateFolder } from "../role/state_folder.ts";
 import { connectAs } from "../target/connect.ts";
 import { type ColourChoice, type Colours, coloursFor } from "../terminal/colours.ts";
@@ -25,12 +25,13 @@ import { printable } from "../terminal/printable_text.ts";
 import { terminalSize } from "../terminal/terminal.ts";
 import { adviceFor } from "./advice.ts";
 import { clusterText, isWatching, watchCluster } from "./cluster.ts";
-import { formatError, formatReply, shapeOf, toJson } from "./format.ts";
+import { formatError, toJson } from "./format.ts";
 import type { Format } from "./format.ts";
 import { helpText } from "./help.ts";
 import { History } from "./history.ts";
 import { runInteractive } from "./interactive.ts";
 import { type LiveTool, runLive } from "./live/run_live.ts";
+import { readInput, sendOne, type Words } from "./one_command.ts";
 import { runPiped, Status } from "./piped.ts";
 
 /**
@@ -47,12 +48,14 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
     const { values, positional } = parseOptions(clientOptions, argv);
     plaintext = values.plaintext || values.addr.plaintext === true;
     if (values.help) return await print(optionsHelp(clientOptions) + COMMANDS_HINT);
-    const format: Format = values.json ? "json" : Deno.stdout.isTerminal() ? "human" : "raw";
+    const format: Format = values.json ? "json" : Deno.stdout.isTerminal() && !values.raw ? "human" : "raw";
     if (positional[0]?.toLowerCase() === "help") return await printHelp(positional.slice(1), format);
+    checkOneCommand(values, positional);
+    const words = values.stdin ? [...positional, await readInput(Deno.stdin)] : positional;
     const client = await connectAs(values);
     try {
       const colours = coloursFor(Deno.stdout.isTerminal(), values.color as ColourChoice);
-      if (positional.length > 0) return await runOne(client, positional, format, colours);
+      if (words.length > 0) return await runOne(client, words, { format, colours, values });
       // Without a terminal on both sides there is no user to prompt.
       if (Deno.stdin.isTerminal() && Deno.stdout.isTerminal()) {
         return await runInteractive(client, new History(historyPath()), format, colours);
@@ -81,20 +84,40 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
 const COMMANDS_HINT = '\n"inmem client help" lists the commands, "inmem client help COMMAND" explains one.\n' +
   '"inmem client cluster" shows the servers behind a proxy, and with --watch again and again.\n';
 
+type Values = OptionValues<typeof clientOptions>;
+
+/** The options that need a command among the arguments. */
+function checkOneCommand(values: Values, words: readonly string[]): void {
+  if (values.raw && values.json) throw new UsageError("Cannot use --raw together with --json: expected one of them");
+  if (words.length > 0) return;
+  const option = values.stdin
+    ? "-x"
+    : values.out !== undefined
+    ? "--out"
+    : values["fail-nil"]
+    ? "--fail-nil"
+    : undefined;
+  if (option !== undefined) {
+    throw new UsageError(`Cannot use ${option} without a command: expected the command after the options`);
+  }
+}
+
 async function runOne(
   client: Client,
-  words: readonly string[],
-  format: Format,
-  colours: Colours,
+  words: Words,
+  { format, colours, values }: { format: Format; colours: Colours; values: Values },
 ): Promise<number> {
-  const command = words[0]!.toLowerCase();
   try {
     if (isWatching(words)) return await runLive(watching(client, words), { format, colours });
-    if (command === "cluster") {
+    if (String(words[0]).toLowerCase() === "cluster") {
       const width = Deno.stdout.isTerminal() ? terminalSize().columns : Infinity;
       return await print(await clusterText(client, words, format, width, colours));
     }
-    return await print(formatReply(await client.send(words), format, shapeOf(words)));
+    const { isNil, bytes } = await sendOne(client, words, { format, isExact: values.raw, out: values.out });
+    await print(bytes);
+    if (!isNil) return Status.Done;
+    if (values.out !== undefined) return complain(`Cannot write "${values.out}": the reply is nil`, Status.Refused);
+    return values["fail-nil"] ? Status.Refused : Status.Done;
   } catch (error) {
     if (error instanceof RangeError) throw new UsageError(error.message, { cause: error });
     if (!(error instanceof ReplyError)) throw error;
@@ -106,7 +129,7 @@ async function runOne(
 }
 
 /** Returns `cluster --watch` as a tool. */
-function watching(client: Client, words: readonly string[]): LiveTool {
+function watching(client: Client, words: Words): LiveTool {
   return {
     isEndless: true,
     run: async (view) => {
