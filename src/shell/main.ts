@@ -25,10 +25,11 @@ import { printable } from "../terminal/printable_text.ts";
 import { terminalSize } from "../terminal/terminal.ts";
 import { adviceFor } from "./advice.ts";
 import { clusterText, isWatching, watchCluster } from "./cluster.ts";
-import { formatError, formatReply, shapeOf, toJson } from "./format.ts";
+import { formatError, formatReply, toJson } from "./format.ts";
 import type { Format } from "./format.ts";
 import { helpText } from "./help.ts";
 import { History } from "./history.ts";
+import { humanReply, shapeOf, terminalLook } from "./human.ts";
 import { runInteractive } from "./interactive.ts";
 import { type LiveTool, runLive } from "./live/run_live.ts";
 import { runPiped, Status } from "./piped.ts";
@@ -55,7 +56,11 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
       if (positional.length > 0) return await runOne(client, positional, format, colours);
       // Without a terminal on both sides there is no user to prompt.
       if (Deno.stdin.isTerminal() && Deno.stdout.isTerminal()) {
-        return await runInteractive(client, new History(historyPath()), format, colours);
+        return await runInteractive(client, new History(historyPath()), {
+          format,
+          colours,
+          hasPages: values.pager === "auto",
+        });
       }
       const streams = { input: Deno.stdin.readable, output: Deno.stdout, errors: Deno.stderr };
       return await runPiped(client, streams, format);
@@ -94,7 +99,10 @@ async function runOne(
       const width = Deno.stdout.isTerminal() ? terminalSize().columns : Infinity;
       return await print(await clusterText(client, words, format, width, colours));
     }
-    return await print(formatReply(await client.send(words), format, shapeOf(words)));
+    const startedMs = performance.now();
+    const reply = await client.send(words);
+    if (format !== "human") return await print(formatReply(reply, format, shapeOf(words)));
+    return await print(humanReply(words, reply, performance.now() - startedMs, terminalLook(colours)));
   } catch (error) {
     if (error instanceof RangeError) throw new UsageError(error.message, { cause: error });
     if (!(error instanceof ReplyError)) throw error;
