@@ -984,6 +984,14 @@ export const UNDO_TEXT_MAX_CHARACTERS = 64 * 1024;
 export const KEY_SEQUENCE_MAX_BYTES = 64;
 /** How long an Escape waits for the rest of a sequence before it counts as the Escape key. */
 export const ESCAPE_KEY_DELAY_MS = 50;
+/** The longest value that a terminal shows completely, in characters as they are shown. */
+export const SHOWN_VALUE_MAX_CHARACTERS = 4_096;
+/** The fewest items of a reply that are counted for the user. */
+export const COUNTED_ITEMS_MIN_COUNT = 11;
+/** The shortest time of a reply that is shown to the user. */
+export const SLOW_REPLY_MIN_MS = 500;
+/** The most repetitions of a command at the prompt, as in `5 ping`. */
+export const REPEAT_MAX_COUNT = 1_000_000;
 /** The longest line at the prompt for which a hint is computed, in UTF-16 units. */
 export const HINTED_LINE_MAX_CHARACTERS = 4_096;
 /** The most names of keys that the Tab key offers. */

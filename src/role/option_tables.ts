@@ -328,6 +328,13 @@ export const clientOptions = {
       default: "auto",
       help: "when replies have colours; auto means on a terminal, unless NO_COLOR is set",
     },
+    pager: {
+      kind: "text",
+      valueName: "WHEN",
+      choices: ["auto", "never"],
+      default: "auto",
+      help: "when the prompt shows a reply page by page; auto means when it exceeds the screen",
+    },
     json: { kind: "flag", help: "print replies as JSON" },
     raw: {
       kind: "flag",

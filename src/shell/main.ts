@@ -29,6 +29,7 @@ import { formatError, toJson } from "./format.ts";
 import type { Format } from "./format.ts";
 import { helpText } from "./help.ts";
 import { History } from "./history.ts";
+import { terminalLook } from "./human.ts";
 import { runInteractive } from "./interactive.ts";
 import { type LiveTool, runLive } from "./live/run_live.ts";
 import { readInput, sendOne, type Words } from "./one_command.ts";
@@ -58,7 +59,11 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
       if (words.length > 0) return await runOne(client, words, { format, colours, values });
       // Without a terminal on both sides there is no user to prompt.
       if (Deno.stdin.isTerminal() && Deno.stdout.isTerminal()) {
-        return await runInteractive(client, new History(historyPath()), format, colours);
+        return await runInteractive(client, new History(historyPath()), {
+          format,
+          colours,
+          hasPages: values.pager === "auto",
+        });
       }
       const streams = { input: Deno.stdin.readable, output: Deno.stdout, errors: Deno.stderr };
       return await runPiped(client, streams, format);
@@ -113,7 +118,12 @@ async function runOne(
       const width = Deno.stdout.isTerminal() ? terminalSize().columns : Infinity;
       return await print(await clusterText(client, words, format, width, colours));
     }
-    const { isNil, bytes } = await sendOne(client, words, { format, isExact: values.raw, out: values.out });
+    const { isNil, bytes } = await sendOne(client, words, {
+      format,
+      look: terminalLook(colours),
+      isExact: values.raw,
+      out: values.out,
+    });
     await print(bytes);
     if (!isNil) return Status.Done;
     if (values.out !== undefined) return complain(`Cannot write "${values.out}": the reply is nil`, Status.Refused);
