@@ -12,6 +12,7 @@ import type { Client } from "../client/client.ts";
 import { ConnectionError, messageOf, ReplyError } from "../errors.ts";
 import { OUTPUT_END_MAX_MS, STOP_CHECK_MS, TYPED_AHEAD_MAX_BYTES } from "../limits.ts";
 import { listenForSignal } from "../operating_system.ts";
+import type { Target } from "../target/connect.ts";
 import type { Colours } from "../terminal/colours.ts";
 import { Output } from "../terminal/output.ts";
 import { printable } from "../terminal/printable_text.ts";
@@ -25,7 +26,7 @@ import {
 } from "../terminal/terminal.ts";
 import { encodeTyped } from "../terminal/typed_text.ts";
 import { adviceFor } from "./advice.ts";
-import { clusterText, isWatching, watchCluster } from "./cluster.ts";
+import { clusterText, watchCluster } from "./cluster.ts";
 import { complete, type Completion } from "./completion.ts";
 import { formatError, formatReply, shapeOf, toJson } from "./format.ts";
 import type { Format } from "./format.ts";
@@ -35,6 +36,7 @@ import type { History } from "./history.ts";
 import { completeNames } from "./live_names.ts";
 import { LineEditor } from "./line_editor.ts";
 import { LiveView } from "./live/live_view.ts";
+import { isListening, isWatching } from "./live/live_words.ts";
 import { PlainEditor } from "./plain_editor.ts";
 import { TerminalInput } from "./terminal_input.ts";
 import { tokenize } from "./tokenizer.ts";
@@ -50,16 +52,18 @@ const END_SIGNALS = [["SIGHUP", 1], ["SIGQUIT", 3], ["SIGTERM", 15]] as const;
  */
 export async function runInteractive(
   client: Client,
+  target: Target,
   history: History,
   format: Format,
   colours: Colours,
 ): Promise<number> {
-  const shell = new InteractiveShell(client, history, format, colours);
+  const shell = new InteractiveShell(client, target, history, format, colours);
   return await shell.run();
 }
 
 class InteractiveShell {
   readonly #client: Client;
+  readonly #target: Target;
   readonly #history: History;
   readonly #format: Format;
   readonly #colours: Colours;
@@ -77,14 +81,17 @@ class InteractiveShell {
   #isInputEnded = false;
   /** Whether the terminal is restored. Nothing is written to it after that. */
   #isOver = false;
+  /** The password of the last `auth`; `undefined` before the first one. */
+  #password: Uint8Array | undefined;
   /** The tool that shows something until Ctrl-C; `undefined` while there is none. */
   #live: { readonly stopping: AbortController; readonly view: LiveView } | undefined;
   /** The timer that checks whether the process was stopped and continues. */
   #stopTimer: number | undefined;
 
-  constructor(client: Client, history: History, format: Format, colours: Colours) {
+  constructor(client: Client, target: Target, history: History, format: Format, colours: Colours) {
     this.#colours = colours;
     this.#client = client;
+    this.#target = target;
     this.#history = history;
     this.#format = format;
     const prompt = () => `${client.address}${this.#transaction.isOpen ? " (tx)" : ""}> `;
@@ -219,6 +226,7 @@ class InteractiveShell {
   async #send(command: string, words: readonly Uint8Array[]): Promise<void> {
     try {
       this.#isAwaiting = true;
+      if (isListening(words)) return await this.#listen(words);
       if (isWatching(words)) return await this.#runLive((view) => watchCluster(this.#client, words, view));
       if (command === "cluster") {
         const { columns } = terminalSize();
@@ -227,7 +235,7 @@ class InteractiveShell {
       const reply = await this.#client.send(words);
       this.#transaction.note(words, reply);
       // The client sends the password when it connects again, unless the command was only queued.
-      if (command === "auth" && reply === "OK") this.#client.keepPassword(words.at(-1)!);
+      if (command === "auth" && reply === "OK") this.#keepPassword(words.at(-1)!);
       if (!this.#isOver) this.#output.add(formatReply(reply, this.#format, shapeOf(words)));
     } catch (error) {
       if (error instanceof ReplyError) {
@@ -243,6 +251,22 @@ class InteractiveShell {
     } finally {
       this.#isAwaiting = false;
     }
+  }
+
+  #keepPassword(password: Uint8Array): void {
+    this.#client.keepPassword(password);
+    this.#password = password;
+  }
+
+  /** Shows messages on a separate connection, so that the client's is as before when Ctrl-C ends them. */
+  async #listen(words: readonly Uint8Array[]): Promise<void> {
+    const [{ listen }, { sourceOf }] = await Promise.all([
+      import("./live/listen.ts"),
+      import("./live/message_source.ts"),
+    ]);
+    const source = await sourceOf(this.#target);
+    const logins = this.#password === undefined ? source.logins : [[this.#password]];
+    await this.#runLive((view) => listen({ ...source, logins }, words, view));
   }
 
   /** Runs a tool that shows something until Ctrl-C. */

@@ -18,19 +18,19 @@ import { ConnectionError, ReplyError, StartError, UsageError } from "../errors.t
 import { clientOptions } from "../role/option_tables.ts";
 import { helpText as optionsHelp, parseOptions } from "../role/options.ts";
 import { stateFolder } from "../role/state_folder.ts";
-import { connectAs } from "../target/connect.ts";
+import { connectTo, resolveTarget } from "../target/connect.ts";
 import { type ColourChoice, type Colours, coloursFor } from "../terminal/colours.ts";
 import { Output, OutputError } from "../terminal/output.ts";
 import { printable } from "../terminal/printable_text.ts";
 import { terminalSize } from "../terminal/terminal.ts";
 import { adviceFor } from "./advice.ts";
-import { clusterText, isWatching, watchCluster } from "./cluster.ts";
+import { clusterText } from "./cluster.ts";
 import { formatError, formatReply, shapeOf, toJson } from "./format.ts";
 import type { Format } from "./format.ts";
 import { helpText } from "./help.ts";
 import { History } from "./history.ts";
 import { runInteractive } from "./interactive.ts";
-import { type LiveTool, runLive } from "./live/run_live.ts";
+import { isListening, isWatching } from "./live/live_words.ts";
 import { runPiped, Status } from "./piped.ts";
 
 /**
@@ -49,13 +49,21 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
     if (values.help) return await print(optionsHelp(clientOptions) + COMMANDS_HINT);
     const format: Format = values.json ? "json" : Deno.stdout.isTerminal() ? "human" : "raw";
     if (positional[0]?.toLowerCase() === "help") return await printHelp(positional.slice(1), format);
-    const client = await connectAs(values);
+    const colours = coloursFor(Deno.stdout.isTerminal(), values.color as ColourChoice);
+    const target = resolveTarget(values);
+    if (isListening(positional)) {
+      // The tools that few calls need are imported when they are needed.
+      const { runListening } = await import("./live/tools.ts");
+      return await reportingRefusals(positional, format, colours, () => {
+        return runListening(target, positional, { format, colours });
+      });
+    }
+    const client = await connectTo(target);
     try {
-      const colours = coloursFor(Deno.stdout.isTerminal(), values.color as ColourChoice);
       if (positional.length > 0) return await runOne(client, positional, format, colours);
       // Without a terminal on both sides there is no user to prompt.
       if (Deno.stdin.isTerminal() && Deno.stdout.isTerminal()) {
-        return await runInteractive(client, new History(historyPath()), format, colours);
+        return await runInteractive(client, target, new History(historyPath()), format, colours);
       }
       const streams = { input: Deno.stdin.readable, output: Deno.stdout, errors: Deno.stderr };
       return await runPiped(client, streams, format);
@@ -87,14 +95,28 @@ async function runOne(
   format: Format,
   colours: Colours,
 ): Promise<number> {
-  const command = words[0]!.toLowerCase();
-  try {
-    if (isWatching(words)) return await runLive(watching(client, words), { format, colours });
-    if (command === "cluster") {
+  return await reportingRefusals(words, format, colours, async () => {
+    if (isWatching(words)) {
+      const { runWatching } = await import("./live/tools.ts");
+      return await runWatching(client, words, { format, colours });
+    }
+    if (words[0]!.toLowerCase() === "cluster") {
       const width = Deno.stdout.isTerminal() ? terminalSize().columns : Infinity;
       return await print(await clusterText(client, words, format, width, colours));
     }
     return await print(formatReply(await client.send(words), format, shapeOf(words)));
+  });
+}
+
+/** Runs a command; a refusal is written in place of its reply. */
+async function reportingRefusals(
+  words: readonly string[],
+  format: Format,
+  colours: Colours,
+  run: () => Promise<number>,
+): Promise<number> {
+  try {
+    return await run();
   } catch (error) {
     if (error instanceof RangeError) throw new UsageError(error.message, { cause: error });
     if (!(error instanceof ReplyError)) throw error;
@@ -103,17 +125,6 @@ async function runOne(
     else await print(text);
     return Status.Refused;
   }
-}
-
-/** Returns `cluster --watch` as a tool. */
-function watching(client: Client, words: readonly string[]): LiveTool {
-  return {
-    isEndless: true,
-    run: async (view) => {
-      await watchCluster(client, words, view);
-      return Status.Done;
-    },
-  };
 }
 
 async function printHelp(topics: readonly string[], format: Format): Promise<number> {
