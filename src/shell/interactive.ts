@@ -12,6 +12,7 @@ import type { Client } from "../client/client.ts";
 import { ConnectionError, messageOf, ReplyError } from "../errors.ts";
 import { OUTPUT_END_MAX_MS, STOP_CHECK_MS, TYPED_AHEAD_MAX_BYTES } from "../limits.ts";
 import { listenForSignal } from "../operating_system.ts";
+import type { Target } from "../target/connect.ts";
 import type { Colours } from "../terminal/colours.ts";
 import { Output } from "../terminal/output.ts";
 import { printable } from "../terminal/printable_text.ts";
@@ -24,7 +25,7 @@ import {
   terminalSize,
 } from "../terminal/terminal.ts";
 import { adviceFor } from "./advice.ts";
-import { clusterText, isWatching, watchCluster } from "./cluster.ts";
+import { clusterText, watchCluster } from "./cluster.ts";
 import { complete, type Completion } from "./completion.ts";
 import { formatError, formatReply, toJson } from "./format.ts";
 import type { Format } from "./format.ts";
@@ -35,6 +36,7 @@ import { humanReply, shapeOf, terminalLook } from "./human.ts";
 import { completeNames } from "./live_names.ts";
 import { LineEditor } from "./line_editor.ts";
 import { LiveView } from "./live/live_view.ts";
+import { isListening, isWatching } from "./live/live_words.ts";
 import { exceedsScreen, Pager } from "./pager.ts";
 import { PlainEditor } from "./plain_editor.ts";
 import { type Statement, StatementReader } from "./statement.ts";
@@ -57,13 +59,19 @@ const END_SIGNALS = [["SIGHUP", 1], ["SIGQUIT", 3], ["SIGTERM", 15]] as const;
  *
  * @returns the exit status: 0, or 128 plus the number of the signal that ended it
  */
-export async function runInteractive(client: Client, history: History, settings: ShellSettings): Promise<number> {
-  const shell = new InteractiveShell(client, history, settings);
+export async function runInteractive(
+  client: Client,
+  target: Target,
+  history: History,
+  settings: ShellSettings,
+): Promise<number> {
+  const shell = new InteractiveShell(client, target, history, settings);
   return await shell.run();
 }
 
 class InteractiveShell {
   readonly #client: Client;
+  readonly #target: Target;
   readonly #history: History;
   readonly #settings: ShellSettings;
   readonly #isDumb = isDumbTerminal();
@@ -83,13 +91,16 @@ class InteractiveShell {
   #isInputEnded = false;
   /** Whether the terminal is restored. Nothing is written to it after that. */
   #isOver = false;
+  /** The password of the last `auth`; `undefined` before the first one. */
+  #password: Uint8Array | undefined;
   /** The tool that shows something until Ctrl-C; `undefined` while there is none. */
   #live: { readonly stopping: AbortController; readonly view: LiveView } | undefined;
   /** The timer that checks whether the process was stopped and continues. */
   #stopTimer: number | undefined;
 
-  constructor(client: Client, history: History, settings: ShellSettings) {
+  constructor(client: Client, target: Target, history: History, settings: ShellSettings) {
     this.#client = client;
+    this.#target = target;
     this.#history = history;
     this.#settings = settings;
     const prompt = () => this.#prompt();
@@ -250,6 +261,10 @@ class InteractiveShell {
     const { format, colours } = this.#settings;
     try {
       this.#isAwaiting = true;
+      if (isListening(words)) {
+        await this.#listen(words);
+        return true;
+      }
       if (isWatching(words)) {
         await this.#runLive((view) => watchCluster(this.#client, words, view));
         return true;
@@ -264,7 +279,7 @@ class InteractiveShell {
       this.#isAwaiting = false;
       this.#transaction.note(words, reply);
       // The client sends the password when it connects again, unless the command was only queued.
-      if (command === "auth" && reply === "OK") this.#client.keepPassword(words.at(-1)!);
+      if (command === "auth" && reply === "OK") this.#keepPassword(words.at(-1)!);
       if (format === "human") await this.#show(humanReply(words, reply, elapsedMs, terminalLook(colours)));
       else if (!this.#isOver) this.#output.add(formatReply(reply, format, shapeOf(words)));
     } catch (error) {
@@ -315,6 +330,22 @@ class InteractiveShell {
     this.#pager.start();
     if (this.#pager !== undefined) this.#input.release();
     await promise;
+  }
+
+  #keepPassword(password: Uint8Array): void {
+    this.#client.keepPassword(password);
+    this.#password = password;
+  }
+
+  /** Shows messages on a separate connection, so that the client's is as before when Ctrl-C ends them. */
+  async #listen(words: readonly Uint8Array[]): Promise<void> {
+    const [{ listen }, { sourceOf }] = await Promise.all([
+      import("./live/listen.ts"),
+      import("./live/message_source.ts"),
+    ]);
+    const source = await sourceOf(this.#target);
+    const logins = this.#password === undefined ? source.logins : [[this.#password]];
+    await this.#runLive((view) => listen({ ...source, logins }, words, view));
   }
 
   /** Runs a tool that shows something until Ctrl-C. */
