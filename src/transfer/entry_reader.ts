@@ -69,8 +69,10 @@ export abstract class EntryReader {
    * @throws {UsageError} when it cannot be read
    */
   abstract advance(): Promise<void>;
-  /** The position of the present key in the input, for messages, such as `file "dump.rdb", offset 17`. */
-  abstract get where(): string;
+  /** The position of the present key in the input, in the unit of the format: bytes, or lines. */
+  abstract get keyPosition(): number;
+  /** Returns a position for messages, such as `file "dump.rdb", offset 17`. */
+  abstract describe(position: number): string;
   /** The number of bytes of the input that are used. */
-  abstract get position(): number;
+  abstract get usedBytes(): number;
 }
