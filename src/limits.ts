@@ -989,6 +989,16 @@ export const IMPORT_IN_FLIGHT_COUNT = 8_192;
 export const IMPORT_HELD_BYTES = 512 * 1024;
 /** The most keys that wait until it is known which of them exist. */
 export const IMPORT_HELD_KEYS_COUNT = 2_048;
+/** The keys that one `scan` of an export visits. */
+export const EXPORT_SCAN_COUNT = 500;
+/** A value that uses more memory than this is exported in parts of about this size. */
+export const EXPORT_PART_BYTES = 256 * 1024;
+/** The most elements or fields in a part. */
+export const EXPORT_PARTS_MAX_COUNT = 2_000;
+/** The values that an export reads at a time, by the memory that they use. */
+export const EXPORT_BATCH_BYTES = 4 * 1024 * 1024;
+/** An export writes to its file when it has this much. */
+export const EXPORT_WRITE_BYTES = 256 * 1024;
 /** How often the progress line on a terminal is redrawn. */
 export const PROGRESS_REDRAW_INTERVAL_MS = 100;
 /** How often a line of progress is appended on a terminal that cannot redraw. */

@@ -77,9 +77,10 @@ export class ByteSource {
   }
 
   /**
-   * Reads until there are as many bytes as the last {@linkcode need} asked for, and at least one more than there are.
+   * Reads until there are as many bytes as the last {@linkcode need} asked for, and at least one more than there are, or
+   * until the input ends.
    *
-   * @returns whether there are; if not, the input has ended
+   * @returns whether there are as many
    * @throws {UsageError} when the input cannot be read
    */
   async fill(): Promise<boolean> {
@@ -106,8 +107,18 @@ export class ByteSource {
     }
   }
 
+  /**
+   * Throws {@linkcode SHORT}; the next {@linkcode fill} gets twice as many bytes as there are from `start` on, so that
+   * a long record whose size is not known is not searched again for each small read.
+   */
+  shortFrom(start: number): never {
+    this.at = start;
+    this.short(2 * (this.end - start) + 1);
+  }
+
   /** Drops the used bytes, so that all bytes of the buffer can be read into. */
   #compact(): void {
+    if (this.at === 0) return;
     this.#drop(this.bytes, this.at);
     const length = this.end - this.at;
     // A large value was here, and small ones follow.

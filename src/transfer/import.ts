@@ -17,9 +17,11 @@ import { resolveTarget, settingsFor } from "../target/connect.ts";
 import { printable } from "../terminal/printable_text.ts";
 import { formatCount, formatTime, ProgressLine } from "../terminal/progress.ts";
 import { ByteSource } from "./byte_source.ts";
+import { CsvReader } from "./csv_reader.ts";
 import { type EntryReader, InputError } from "./entry_reader.ts";
 import { type ExistingKeys, importEntries, KeyRefusedError } from "./importer.ts";
 import { ImportReport } from "./import_report.ts";
+import { JsonLinesReader } from "./json_lines_reader.ts";
 import { Crc64 } from "./rdb/crc64.ts";
 import { RdbReader } from "./rdb/rdb_reader.ts";
 import { type Contents, describeDatabases, formatOf, parseDatabase, verifyEntries } from "./verify.ts";
@@ -120,7 +122,7 @@ class ImportRun {
     if (format === "rdb") {
       return new RdbReader(source, { checksum, dropFieldDeadlines: this.#values["drop-field-ttl"] });
     }
-    throw new UsageError(`Cannot import ${format} yet`);
+    return format === "csv" ? new CsvReader(source) : new JsonLinesReader(source);
   }
 
   async #verify(reader: EntryReader, { size }: Input, database: number | undefined): Promise<Contents> {
