@@ -154,7 +154,7 @@ class Exporter {
     let isFirst = true;
     let pending: ExportedPart[] | undefined;
     for await (const parts of this.#inParts(key)) {
-      // Only the next part tells whether this one is the last.
+      // Only the next part shows whether this one is the last.
       if (pending !== undefined) {
         await this.#writeParts(key, pending, isFirst, false);
         isFirst = false;

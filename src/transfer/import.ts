@@ -166,7 +166,7 @@ class ImportRun {
 
 /** A file or pipe that is imported. */
 interface Input {
-  /** What it is called in messages. */
+  /** The name in messages. */
   readonly name: string;
   /** The size of a file, in bytes. */
   readonly size: number | undefined;

@@ -31,7 +31,7 @@ import { Span } from "./span.ts";
 
 const { Set: SET, Part: PART, Last: LAST, Exists: EXISTS } = RequestKind;
 
-/** What is done about a key that exists. */
+/** The treatment of keys that exist. */
 export type ExistingKeys = "fail" | "skip" | "replace";
 
 /** The choices of an import. */
@@ -68,7 +68,7 @@ interface HeldKey {
 /**
  * Imports all keys of a reader.
  *
- * @param report counts what is done; it is exact whatever happens
+ * @param report counts what is done; it is exact in any case
  * @param begin is called when there is a connection
  * @throws {InputError} when the input is damaged
  * @throws {KeyRefusedError} when the server refuses a key, or it exists
@@ -103,7 +103,7 @@ class Importer implements ReplyConsumer {
   #openParts = 0;
   /** The position of the key of which only a part is imported so far. */
   #partialPosition = -1;
-  /** Why no more is sent. */
+  /** The reason why no more is sent. */
   #refusal: KeyRefusedError | undefined;
   #stream!: BulkStream;
 

@@ -195,10 +195,10 @@ function parse(text: string): Record<string, unknown> {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new LineError(`it is no JSON: ${messageOf(error)}`, { cause: error });
+    throw new LineError(`it is not JSON: ${messageOf(error)}`, { cause: error });
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new LineError('it is no object: expected {"key":…,"value":…}');
+    throw new LineError('it is not an object: expected {"key":…,"value":…}');
   }
   return value as Record<string, unknown>;
 }
@@ -212,11 +212,11 @@ function flag(entry: Record<string, unknown>, name: string): boolean {
 function partsOf(type: ValueType, value: unknown): readonly Part[] {
   if (type === "string") return [[undefined, value]];
   if (type !== "hash") {
-    if (!Array.isArray(value)) throw new LineError(`the value is no array, and its type is ${type}`);
+    if (!Array.isArray(value)) throw new LineError(`the value is not an array, and its type is ${type}`);
     return value.map((element): Part => [undefined, element]);
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new LineError("the value is no object, and its type is hash");
+    throw new LineError("the value is not an object, and its type is hash");
   }
   if (!("pairs" in value) || !Array.isArray(value.pairs)) return Object.entries(value);
   for (const pair of value.pairs) {
@@ -235,7 +235,7 @@ function setText(span: Span, value: unknown, name: string): void {
     try {
       return span.setBytes(Uint8Array.fromBase64(value.base64));
     } catch (error) {
-      throw new LineError(`${name} is no base64: ${JSON.stringify(value.base64)}`, { cause: error });
+      throw new LineError(`${name} is not base64: ${JSON.stringify(value.base64)}`, { cause: error });
     }
   }
   const given = value === undefined ? "is missing" : `is ${JSON.stringify(value).slice(0, 64)}`;

@@ -1,5 +1,5 @@
 /**
- * How an export writes keys, whatever the format: a key with its value in one or several parts.
+ * How an export writes keys, in any format: a key with its value in one or several parts.
  *
  * @module
  */
@@ -22,7 +22,7 @@ export interface ExportedPart {
 
 /** Formats keys for a file. */
 export interface KeyWriter {
-  /** What the file begins with. */
+  /** The beginning of the file. */
   readonly header: string;
   /** The largest part of a string; `undefined` when it has to be in one part. */
   readonly stringPartMaxBytes: number | undefined;

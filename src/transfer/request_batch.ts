@@ -7,8 +7,8 @@
  *          └─ known at the end ─┘
  * ```
  *
- * A request is either complete at once ({@linkcode RequestBatch.begin}), or open: then arguments are added until it is
- * large enough, and their number is written at the end ({@linkcode RequestBatch.beginOpen}).
+ * The number of words of a request is known ({@linkcode RequestBatch.begin}), or the request is open: then arguments
+ * are added until it is large enough, and their number is written at the end ({@linkcode RequestBatch.beginOpen}).
  *
  * @module
  */

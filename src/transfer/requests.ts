@@ -16,7 +16,7 @@ import { IMPORT_REQUEST_BYTES, IMPORT_REQUEST_PARTS_COUNT } from "../limits.ts";
 import { type EntryReader, NO_DEADLINE, type ValueType } from "./entry_reader.ts";
 import { encodeWord, type RequestBatch } from "./request_batch.ts";
 
-/** What the reply to a request says about its key. */
+/** The meaning that the reply to a request has for its key. */
 export const RequestKind = {
   /** The key is imported, unless it exists. */
   Set: 0,

@@ -1,5 +1,5 @@
 /**
- * Reads a whole file before it is imported, so that whatever is wrong with it changes nothing.
+ * Reads a whole file before it is imported, so that a fault in it changes nothing.
  *
  * @module
  */
@@ -10,13 +10,13 @@ import { formatCount } from "../terminal/progress.ts";
 import { type EntryReader, InputError, Step } from "./entry_reader.ts";
 import { nameOf } from "./import_report.ts";
 
-/** What a file contains. */
+/** The contents of a file. */
 export interface Contents {
   /** The number of keys that inmem has, by database. */
   readonly keys: ReadonlyMap<number, number>;
 }
 
-/** What in a file cannot be imported. */
+/** The values of a file that cannot be imported. */
 class Unsupported {
   readonly #counts = new Map<string, number>();
   #first: { name: string; key: Uint8Array; where: string } | undefined;
@@ -87,7 +87,7 @@ export async function verifyEntries(
  *
  * @param choice the value of `--db`
  * @returns `undefined` for all
- * @throws {UsageError} when the choice is no number
+ * @throws {UsageError} when the choice is not a number
  */
 export function parseDatabase(choice: string | undefined): number | undefined {
   if (choice === undefined || choice === "all") return undefined;

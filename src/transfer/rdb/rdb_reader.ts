@@ -50,7 +50,7 @@ const HEADER_BYTES = 9;
 /** A container of a list that is an element itself. */
 const PLAIN_CONTAINER = 1;
 const PACKED_CONTAINER = 2;
-/** From this deadline on a hash has no deadline of a field. */
+/** The first deadline of a hash whose fields have none. */
 const FIELD_DEADLINE_NONE = 2 ** 48 - 1;
 
 /** How an RDB file is read. */
@@ -150,7 +150,9 @@ export class RdbReader extends EntryReader {
     }
     const source = this.#source;
     if (await source.fill() || this.#state === State.End) return;
-    if (this.#state === State.Header) throw new InputError("This is no RDB file: it is too short", this.describe(0));
+    if (this.#state === State.Header) {
+      throw new InputError("This is not an RDB file: it is too short", this.describe(0));
+    }
     source.at = source.end;
     const key = this.#state === State.Elements ? ` within the value of key "${this.key.text()}"` : "";
     throw new InputError(
@@ -177,7 +179,7 @@ export class RdbReader extends EntryReader {
     const text = String.fromCharCode(...source.bytes.subarray(source.at, source.at + HEADER_BYTES));
     const [, name, digits] = /^(REDIS|VALKEY)([0-9]{3,4})$/.exec(text) ?? [];
     if (digits === undefined) {
-      throw new InputError('This is no RDB file: it does not begin with "REDIS" and a version', this.describe(0));
+      throw new InputError('This is not an RDB file: it does not begin with "REDIS" and a version', this.describe(0));
     }
     this.#version = Number(digits);
     const isKnown = name === "VALKEY"
@@ -463,7 +465,7 @@ export class RdbReader extends EntryReader {
     const deadline = new Span();
     if (!packed.next(deadline)) throw new MalformedError("a field of a hash has no deadline");
     const ms = Number(deadline.text());
-    if (!Number.isFinite(ms)) throw new MalformedError("a deadline of a field is no number");
+    if (!Number.isFinite(ms)) throw new MalformedError("a deadline of a field is not a number");
     return ms <= 0 || ms > this.#startMs;
   }
 }
