@@ -24,12 +24,13 @@ import { Output, OutputError } from "../terminal/output.ts";
 import { printable } from "../terminal/printable_text.ts";
 import { terminalSize } from "../terminal/terminal.ts";
 import { adviceFor } from "./advice.ts";
-import { clusterText } from "./cluster.ts";
+import { clusterText, isWatching, watchCluster } from "./cluster.ts";
 import { formatError, formatReply, shapeOf, toJson } from "./format.ts";
 import type { Format } from "./format.ts";
 import { helpText } from "./help.ts";
 import { History } from "./history.ts";
 import { runInteractive } from "./interactive.ts";
+import { type LiveTool, runLive } from "./live/run_live.ts";
 import { runPiped, Status } from "./piped.ts";
 
 /**
@@ -78,7 +79,7 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
 }
 
 const COMMANDS_HINT = '\n"inmem client help" lists the commands, "inmem client help COMMAND" explains one.\n' +
-  '"inmem client cluster" shows the servers behind a proxy.\n';
+  '"inmem client cluster" shows the servers behind a proxy, and with --watch again and again.\n';
 
 async function runOne(
   client: Client,
@@ -88,7 +89,11 @@ async function runOne(
 ): Promise<number> {
   const command = words[0]!.toLowerCase();
   try {
-    if (command === "cluster") return await print(await clusterText(client, words, format));
+    if (isWatching(words)) return await runLive(watching(client, words), { format, colours });
+    if (command === "cluster") {
+      const width = Deno.stdout.isTerminal() ? terminalSize().columns : Infinity;
+      return await print(await clusterText(client, words, format, width, colours));
+    }
     return await print(formatReply(await client.send(words), format, shapeOf(words)));
   } catch (error) {
     if (error instanceof RangeError) throw new UsageError(error.message, { cause: error });
@@ -98,6 +103,17 @@ async function runOne(
     else await print(text);
     return Status.Refused;
   }
+}
+
+/** Returns `cluster --watch` as a tool. */
+function watching(client: Client, words: readonly string[]): LiveTool {
+  return {
+    isEndless: true,
+    run: async (view) => {
+      await watchCluster(client, words, view);
+      return Status.Done;
+    },
+  };
 }
 
 async function printHelp(topics: readonly string[], format: Format): Promise<number> {

@@ -19,10 +19,11 @@ Deno.test("parseOptions() returns typed values, and defaults", () => {
   const { values, positional } = parseOptions(serverOptions, [], { environment: () => undefined });
   assertEquals(positional, []);
   assertEquals(values, {
+    config: undefined,
     addr: { hostname: "127.0.0.1", port: 9443 },
     cert: undefined,
     key: undefined,
-    data: "./inmem-data",
+    data: undefined,
     "no-persist": false,
     backup: undefined,
     "backup-folder": undefined,
@@ -43,6 +44,7 @@ Deno.test("parseOptions() returns typed values, and defaults", () => {
     plaintext: false,
     metrics: undefined,
     "metrics-edit": false,
+    "health-file": undefined,
     "log-format": "text",
     help: false,
   });
@@ -193,7 +195,7 @@ Deno.test("parseOptions() prefers the command line to the environment, and the e
   const { values } = parseOptions(serverOptions, ["--addr", ":2", "--no-auth=no"], { environment, file });
   assertEquals(values.addr.port, 2);
   assertEquals([values["no-auth"], values.plaintext, values.eviction], [false, false, "none"]);
-  assertEquals([values.data, values.fsync], ["./inmem-data", "never"]);
+  assertEquals([values.data, values.fsync], [undefined, "never"]);
   assertEquals(parseOptions(serverOptions, ["--no-auth=no", "--no-auth"], { environment }).values["no-auth"], true);
   assertEquals(parseOptions(certsOptions, [], { environment }).values.host, ["a", "b"]);
   assertEquals(parseOptions(certsOptions, ["--host", "c"], { environment }).values.host, ["c"]);
