@@ -75,6 +75,8 @@ export class RdbReader extends EntryReader {
   readonly #startMs = Date.now();
   #state: State = State.Header;
   #version = 0;
+  /** Where the unit that is being read begins in the source. */
+  #unitStart = 0;
   /** The position where the key, with its type, begins. */
   #keyPosition = 0;
   /** The deadline of the next key. */
@@ -111,12 +113,12 @@ export class RdbReader extends EntryReader {
 
   override next(): Step {
     const source = this.#source;
-    let start = source.at;
+    this.#unitStart = source.at;
     try {
       switch (this.#state) {
         case State.Keys:
           for (;;) {
-            start = source.at;
+            this.#unitStart = source.at;
             const step = this.#keyOrOperation();
             if (step !== Step.NeedsInput || this.#state !== State.Keys) return step;
           }
@@ -132,7 +134,7 @@ export class RdbReader extends EntryReader {
           return this.#end();
       }
     } catch (error) {
-      source.at = start;
+      source.at = this.#unitStart;
       if (error === SHORT) return Step.NeedsInput;
       throw this.#explain(error);
     }
@@ -385,6 +387,7 @@ export class RdbReader extends EntryReader {
   /** Reads a part of the present collection, or its end. */
   #part(): Step {
     for (;;) {
+      this.#unitStart = this.#source.at;
       if (this.#packed !== undefined) {
         if (this.#packedPart(this.#packed)) return Step.Part;
         this.#packed = undefined;
