@@ -124,9 +124,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // The server that a tool talks to.
   target: ["client", "role"],
   shell: ["catalog", "metrics", "wire", "wire/resp", "net", "terminal", "client", "role", "std", "target"],
+  transfer: ["wire/native", "client", "role", "load", "target", "terminal"],
   offline: ["log", "role"],
   // The entry points.
-  main: ["server", "proxy", "shell", "offline", "role"],
+  main: ["server", "proxy", "shell", "transfer", "offline", "role"],
   mod: ["client"],
 };
 

@@ -14,6 +14,7 @@
 
 import { formatAddress, isLoopback } from "../address.ts";
 import { type Client, connect, type ConnectOptions, type Dialer, dialerOf } from "../client/client.ts";
+import { type ConnectionSettings, connectionSettings } from "../client/client.ts";
 import { UsageError } from "../errors.ts";
 import { refuseKeyLogging } from "../role/key_logging.ts";
 import type { OptionValues } from "../role/options.ts";
@@ -78,10 +79,23 @@ export function resolveTarget(values: TargetValues): Target {
  * @throws {UsageError} when the URL names a user that inmem does not have
  */
 export async function connectTo(target: Target): Promise<Client> {
-  if (target.user !== USER_DEFAULT) {
-    throw new UsageError(`Cannot authenticate as user "${target.user}": inmem has one user, "${USER_DEFAULT}"`);
-  }
+  refuseOtherUsers(target);
   return await connect({ ...optionsOf(target), password: target.passwords, timeoutMs: target.timeoutMs });
+}
+
+/**
+ * Returns the settings of a connection, for tools with a bulk stream.
+ *
+ * @throws {UsageError} when the file of certificates is unusable, or the URL names a user that inmem does not have
+ */
+export async function settingsFor(target: Target): Promise<ConnectionSettings> {
+  refuseOtherUsers(target);
+  return await connectionSettings({ ...optionsOf(target), password: target.passwords, timeoutMs: target.timeoutMs });
+}
+
+function refuseOtherUsers({ user }: Target): void {
+  if (user === USER_DEFAULT) return;
+  throw new UsageError(`Cannot authenticate as user "${user}": inmem has one user, "${USER_DEFAULT}"`);
 }
 
 /**
