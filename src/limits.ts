@@ -936,6 +936,15 @@ export const RECONNECT_DELAY_MAX_MS = 2_000;
 export const OUTPUT_QUEUE_MAX_BYTES = 4 * 1024 * 1024;
 /** The most bytes that the client writes to its output in one call. Ctrl-C cannot take them back on a slow terminal. */
 export const OUTPUT_WRITE_MAX_BYTES = 64 * 1024;
+/** The size of a batch of a bulk stream: while one is written, no more requests are collected than this. */
+export const BULK_BATCH_BYTES = 256 * 1024;
+/**
+ * The bytes of requests without a reply beyond which a bulk stream accepts no more, so that a server which falls behind
+ * is not sent more and more. A single request may be larger.
+ */
+export const BULK_IN_FLIGHT_MAX_BYTES = 4 * 1024 * 1024;
+/** How long a bulk stream reads the last replies after a write has failed. */
+export const BULK_LAST_REPLIES_MS = 1_000;
 /** The most commands that the piped client has in flight: enough to keep a connection busy. */
 export const PIPED_IN_FLIGHT_MAX_COUNT = 1_024;
 /** The most lines of history that the interactive client keeps. */

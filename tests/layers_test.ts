@@ -110,9 +110,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "proxy/routing",
   ],
   client: ["catalog", "wire", "wire/native", "net", "role"],
-  // The server that a tool talks to.
-  target: ["client", "role"],
-  shell: ["catalog", "client", "role", "std", "target", "terminal"],
+  load: ["memory", "wire", "wire/native", "wire/resp", "net", "client"],
+  shell: ["catalog", "client", "role", "std"],
   offline: ["log", "role"],
   // The entry points.
   main: ["server", "proxy", "shell", "offline", "role"],

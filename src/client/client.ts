@@ -100,17 +100,7 @@ export interface ConnectOptions {
  * ```
  */
 export async function connect(options: ConnectOptions = {}): Promise<Client> {
-  const { signal, timeoutMs = REQUEST_TIMEOUT_DEFAULT_MS } = options;
-  if (!(timeoutMs >= 0)) throw new RangeError(`Cannot use ${timeoutMs} as "timeoutMs": expected 0 or more`);
-  signal?.throwIfAborted();
-  const { address, open } = await dialerOf(options);
-  const client = new Client({
-    address,
-    open,
-    passwords: passwordsOf(options.password),
-    timeoutMs: timeoutMs === 0 ? Infinity : timeoutMs,
-    signal,
-  });
+  const client = new Client(await connectionSettings(options));
   try {
     await client.reconnect();
   } catch (error) {
@@ -118,6 +108,32 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
     throw error;
   }
   return client;
+}
+
+/**
+ * Checks options, and reads the certificates that they name. It does not connect.
+ *
+ * @ignore It is for the parts of inmem that speak the protocol themselves.
+ * @throws {UsageError} when the address or the file of certificates is unusable
+ * @throws {RangeError} when `timeoutMs` is negative
+ */
+export async function connectionSettings(options: ConnectOptions = {}): Promise<ConnectionSettings> {
+  const { signal, timeoutMs = REQUEST_TIMEOUT_DEFAULT_MS } = options;
+  if (!(timeoutMs >= 0)) throw new RangeError(`Cannot use ${timeoutMs} as "timeoutMs": expected 0 or more`);
+  signal?.throwIfAborted();
+  const { hostname, port } = addressOf(options);
+  const { insecure = false, plaintext = false } = options;
+  if (plaintext && !isLoopback(hostname)) {
+    throw new UsageError(`Cannot talk to "${hostname}" without TLS: expected a loopback address`);
+  }
+  const caCerts = plaintext || insecure ? [] : await certificatesOf(options, hostname);
+  return {
+    address: formatAddress({ hostname, port }),
+    open: (signal) => connectSocket({ hostname, port, caCerts, insecure, plaintext, signal }),
+    passwords: passwordsOf(options.password),
+    timeoutMs: timeoutMs === 0 ? Infinity : timeoutMs,
+    signal,
+  };
 }
 
 /** Opens connections to one server. */
@@ -179,11 +195,19 @@ function passwordsOf(password: ConnectOptions["password"] = []): readonly Key[] 
   return typeof password === "string" || password instanceof Uint8Array ? [password] : password;
 }
 
-/** The settings of a client. {@linkcode connect} makes them from its options. */
-interface ClientSettings {
+/**
+ * How to open a connection, made by {@linkcode connectionSettings}.
+ *
+ * @ignore
+ */
+export interface ConnectionSettings {
+  /** `host:port`, for messages. */
   address: string;
+  /** Opens the connection, which the caller owns from then on. The signal cancels the attempt. */
   open: (signal: AbortSignal) => Promise<Socket>;
+  /** The passwords: the first is sent before all requests, and the next one if it is refused. */
   passwords: readonly Key[];
+  /** How long a request may take; `Infinity` for no limit. */
   timeoutMs: number;
   signal: AbortSignal | undefined;
 }
@@ -210,7 +234,7 @@ export class Client extends Commands<Uint8Array<ArrayBuffer>> implements AsyncDi
    * `TypeError`.
    */
   readonly text: Commands<string> = new TextCommands(this);
-  readonly #settings: ClientSettings;
+  readonly #settings: ConnectionSettings;
   #link: Link | undefined;
   /** Resolves when all tasks of the lost links have ended. */
   #lostEnded: Promise<unknown> = Promise.resolve();
@@ -222,7 +246,7 @@ export class Client extends Commands<Uint8Array<ArrayBuffer>> implements AsyncDi
   };
 
   /** @ignore Use {@linkcode connect}. */
-  constructor(settings: ClientSettings) {
+  constructor(settings: ConnectionSettings) {
     super();
     this.#settings = settings;
     settings.signal?.addEventListener("abort", this.#abort, { once: true });
