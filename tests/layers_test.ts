@@ -111,7 +111,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   client: ["catalog", "wire", "wire/native", "net", "role"],
   load: ["memory", "wire", "wire/native", "wire/resp", "net", "client"],
-  shell: ["catalog", "client", "role", "std"],
+  // The server that a tool talks to.
+  target: ["client", "role"],
+  shell: ["catalog", "client", "load", "role", "std", "target", "terminal"],
   offline: ["log", "role"],
   // The entry points.
   main: ["server", "proxy", "shell", "offline", "role"],

@@ -121,15 +121,10 @@ export async function connectionSettings(options: ConnectOptions = {}): Promise<
   const { signal, timeoutMs = REQUEST_TIMEOUT_DEFAULT_MS } = options;
   if (!(timeoutMs >= 0)) throw new RangeError(`Cannot use ${timeoutMs} as "timeoutMs": expected 0 or more`);
   signal?.throwIfAborted();
-  const { hostname, port } = addressOf(options);
-  const { insecure = false, plaintext = false } = options;
-  if (plaintext && !isLoopback(hostname)) {
-    throw new UsageError(`Cannot talk to "${hostname}" without TLS: expected a loopback address`);
-  }
-  const caCerts = plaintext || insecure ? [] : await certificatesOf(options, hostname);
+  const { address, open } = await dialerOf(options);
   return {
-    address: formatAddress({ hostname, port }),
-    open: (signal) => connectSocket({ hostname, port, caCerts, insecure, plaintext, signal }),
+    address,
+    open,
     passwords: passwordsOf(options.password),
     timeoutMs: timeoutMs === 0 ? Infinity : timeoutMs,
     signal,

@@ -295,6 +295,12 @@ export const clientOptions = {
       help: "when replies have colours; auto means on a terminal, unless NO_COLOR is set",
     },
     json: { kind: "flag", help: "print replies as JSON" },
+    quiet: { kind: "flag", onlyTyped: true, help: "print no replies to the lines of standard input, only errors" },
+    "stop-on-error": {
+      kind: "flag",
+      onlyTyped: true,
+      help: "end at the first line of standard input that is refused; each line then waits for the one before",
+    },
     raw: {
       kind: "flag",
       help: "print replies raw, also on a terminal; the reply of one command exactly, without a newline after it",

@@ -9,7 +9,7 @@
  */
 
 import { decodeText } from "../bytes.ts";
-import type { Client } from "../client/client.ts";
+import type { Value } from "../client/client.ts";
 import { ReplyError, UsageError } from "../errors.ts";
 import { SERVER_STATS_FRESH_MS, SERVER_STATS_MAX_AGE_MS, SERVER_STATS_WAIT_MS } from "../limits.ts";
 import { formatSize } from "../role/quantities.ts";
@@ -52,7 +52,7 @@ type Facts = ReadonlyMap<string, string>;
  * @throws {ReplyError} when the client's server is not a proxy, or refuses
  */
 export async function clusterText(
-  client: Client,
+  client: Asker,
   words: readonly (string | Uint8Array)[],
   format: Format,
 ): Promise<string> {
@@ -64,7 +64,13 @@ export async function clusterText(
   return option === "--json" || format === "json" ? `${toJson({ servers: rows })}\n` : describe(rows);
 }
 
-async function askUntilFresh(client: Client): Promise<Facts[]> {
+/** The part of a client that is needed to ask a proxy. */
+export interface Asker {
+  readonly address: string;
+  send(request: readonly string[]): Promise<Value>;
+}
+
+async function askUntilFresh(client: Asker): Promise<Facts[]> {
   const deadlineMs = performance.now() + SERVER_STATS_WAIT_MS;
   while (true) {
     const servers = await askOnce(client);
@@ -74,7 +80,7 @@ async function askUntilFresh(client: Client): Promise<Facts[]> {
   }
 }
 
-async function askOnce(client: Client): Promise<Facts[]> {
+async function askOnce(client: Asker): Promise<Facts[]> {
   const value = await client.send(["info", "cluster"]);
   const text = value instanceof Uint8Array ? decodeText(value) : "";
   if (!/^cluster_servers:/m.test(text)) {

@@ -4,7 +4,7 @@
  * | called with | does |
  * |---|---|
  * | a command | runs it; its arguments are sent as typed, in UTF-8 |
- * | no command, input from a file or pipe | runs each line (`shell/piped.ts`) |
+ * | no command, input from a file or pipe | runs each line (`shell/piped_main.ts`) |
  * | no command, on a terminal | prompts for commands (`shell/interactive.ts`) |
  *
  * Replies are for people when standard output is a terminal, otherwise raw (`shell/format.ts`). In raw form error
@@ -18,7 +18,7 @@ import { ConnectionError, ReplyError, StartError, UsageError } from "../errors.t
 import { clientOptions } from "../role/option_tables.ts";
 import { helpText as optionsHelp, type OptionValues, parseOptions } from "../role/options.ts";
 import { stateFolder } from "../role/state_folder.ts";
-import { connectAs } from "../target/connect.ts";
+import { connectAs, resolveTarget, settingsOf } from "../target/connect.ts";
 import { type ColourChoice, type Colours, coloursFor } from "../terminal/colours.ts";
 import { Output, OutputError } from "../terminal/output.ts";
 import { printable } from "../terminal/printable_text.ts";
@@ -31,7 +31,8 @@ import { helpText } from "./help.ts";
 import { History } from "./history.ts";
 import { runInteractive } from "./interactive.ts";
 import { readInput, sendOne, type Words } from "./one_command.ts";
-import { runPiped, Status } from "./piped.ts";
+import { Status } from "./piped.ts";
+import { pipeStandardInput } from "./piped_main.ts";
 
 /**
  * Runs `inmem client`.
@@ -51,16 +52,16 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
     if (positional[0]?.toLowerCase() === "help") return await printHelp(positional.slice(1), format);
     checkOneCommand(values, positional);
     const words = values.stdin ? [...positional, await readInput(Deno.stdin)] : positional;
+    // Without a terminal on both sides there is no user to prompt.
+    if (words.length === 0 && !(Deno.stdin.isTerminal() && Deno.stdout.isTerminal())) {
+      const options = { format, quiet: values.quiet, stopOnError: values["stop-on-error"] };
+      return await pipeStandardInput(await settingsOf(resolveTarget(values)), options);
+    }
     const client = await connectAs(values);
     try {
       const colours = coloursFor(Deno.stdout.isTerminal(), values.color as ColourChoice);
       if (words.length > 0) return await runOne(client, words, { format, colours, values });
-      // Without a terminal on both sides there is no user to prompt.
-      if (Deno.stdin.isTerminal() && Deno.stdout.isTerminal()) {
-        return await runInteractive(client, new History(historyPath()), format, colours);
-      }
-      const streams = { input: Deno.stdin.readable, output: Deno.stdout, errors: Deno.stderr };
-      return await runPiped(client, streams, format);
+      return await runInteractive(client, new History(historyPath()), format, colours);
     } finally {
       client.disconnect();
       await client.close();

@@ -13,7 +13,15 @@
  */
 
 import { formatAddress, isLoopback } from "../address.ts";
-import { type Client, connect, type ConnectOptions, type Dialer, dialerOf } from "../client/client.ts";
+import {
+  type Client,
+  connect,
+  type ConnectionSettings,
+  connectionSettings,
+  type ConnectOptions,
+  type Dialer,
+  dialerOf,
+} from "../client/client.ts";
 import { UsageError } from "../errors.ts";
 import { refuseKeyLogging } from "../role/key_logging.ts";
 import type { OptionValues } from "../role/options.ts";
@@ -78,10 +86,24 @@ export function resolveTarget(values: TargetValues): Target {
  * @throws {UsageError} when the URL names a user that inmem does not have
  */
 export async function connectTo(target: Target): Promise<Client> {
-  if (target.user !== USER_DEFAULT) {
-    throw new UsageError(`Cannot authenticate as user "${target.user}": inmem has one user, "${USER_DEFAULT}"`);
-  }
+  requireDefaultUser(target);
   return await connect({ ...optionsOf(target), password: target.passwords, timeoutMs: target.timeoutMs });
+}
+
+/**
+ * Returns the settings of connections to the server, for the bulk stream in the native protocol.
+ *
+ * @throws {UsageError} when the URL names a user that inmem does not have, or the file of certificates is unusable
+ */
+export async function settingsOf(target: Target): Promise<ConnectionSettings> {
+  requireDefaultUser(target);
+  const { passwords, timeoutMs } = target;
+  return await connectionSettings({ ...optionsOf(target), password: passwords, timeoutMs });
+}
+
+function requireDefaultUser({ user }: Target): void {
+  if (user === USER_DEFAULT) return;
+  throw new UsageError(`Cannot authenticate as user "${user}": inmem has one user, "${USER_DEFAULT}"`);
 }
 
 /**
