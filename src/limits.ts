@@ -859,6 +859,8 @@ export const SLOTS_COUNT = 16_384;
 export const SERVERS_MAX_COUNT = 1_024;
 /** The largest `servers.json`. */
 export const SERVERS_FILE_MAX_BYTES = 1024 * 1024;
+/** The largest file of `--config`. One with every option has a few kilobytes. */
+export const CONFIG_FILE_MAX_BYTES = 64 * 1024;
 /** The largest weight in `servers.json`. Weights begin at 1, which is also the default. */
 export const WEIGHT_MAX = 1_000_000;
 /** How long an invalid `servers.json` must stay the same before it is reported. */
@@ -910,6 +912,19 @@ export const SECRETS_FAULT_MS = 500;
 export const EXPIRY_CHECK_INTERVAL_MS = 3_600_000;
 /** The numbers of days before a certificate expires at which the log warns of it. */
 export const EXPIRY_WARNING_DAYS: readonly number[] = [30, 7, 1];
+
+// Supervision of the process.
+
+/** How often a role tells those who supervise its process that it is well, unless systemd's watchdog asks sooner. */
+export const SUPERVISION_INTERVAL_MS = 5_000;
+/** How many times a role calls within the time after which systemd's watchdog takes it for stuck. */
+export const WATCHDOG_CALLS_COUNT = 3;
+/** The shortest interval of calls that the environment may ask for. */
+export const WATCHDOG_INTERVAL_MIN_MS = 10;
+/** How long systemd waits for the next sign of progress of a load before it takes the start for failed. */
+export const LOAD_SILENCE_MAX_MS = 60_000;
+/** The longest time that a role which ends waits for the disk of its health file. */
+export const HEALTH_FILE_CLOSE_GRACE_MS = 1_000;
 
 // Client.
 
@@ -976,6 +991,14 @@ export const UNDO_TEXT_MAX_CHARACTERS = 64 * 1024;
 export const KEY_SEQUENCE_MAX_BYTES = 64;
 /** How long an Escape waits for the rest of a sequence before it counts as the Escape key. */
 export const ESCAPE_KEY_DELAY_MS = 50;
+/** The longest line at the prompt for which a hint is computed, in UTF-16 units. */
+export const HINTED_LINE_MAX_CHARACTERS = 4_096;
+/** The most names of keys that the Tab key offers. */
+export const COMPLETION_NAMES_MAX_COUNT = 100;
+/** The keys that one request for a completion looks at. */
+export const COMPLETION_SCAN_COUNT = 1_000;
+/** How long a completion continues to ask for keys. The user can type meanwhile. */
+export const COMPLETION_ASK_MAX_MS = 50;
 /** How long a client that ends waits for the terminal to take its output. */
 export const OUTPUT_END_MAX_MS = 1_000;
 /** A client that has stopped itself continues if it finds that it still runs after this time. */
@@ -1113,3 +1136,7 @@ export const PAGE_SEARCH_MS = 500;
 /** The keys that one `scan` of a search visits: more and more of them while none matches. */
 export const PAGE_SCAN_MIN_COUNT = 100;
 export const PAGE_SCAN_MAX_COUNT = 3_200;
+/** The shortest interval between two reports of the live tools of `inmem client`, such as `cluster --watch`. */
+export const LIVE_INTERVAL_MIN_MS = 100;
+/** The longest interval between two of those reports. */
+export const LIVE_INTERVAL_MAX_MS = 24 * 3_600_000;

@@ -12,7 +12,17 @@ import { type Edge, reachedFrom, readImports, ROOT } from "./support/module_grap
 import { listFiles } from "./support/tidy/files.ts";
 
 /** The modules at the root of `src/` that any module may import, and that import only each other. */
-const LEAVES = ["address", "bounded_file", "bytes", "effects", "errors", "key_slot", "limits", "run_for"];
+const LEAVES = [
+  "address",
+  "bounded_file",
+  "bytes",
+  "effects",
+  "errors",
+  "key_slot",
+  "limits",
+  "operating_system",
+  "run_for",
+];
 
 /**
  * The modules that each layer may import in addition to itself and the leaves. `platform` is a module that Deno has

@@ -83,6 +83,7 @@ Deno.test("README can be read in five minutes", () => {
 Deno.test("generated parts of the pages are what deno task pages writes", async () => {
   const generated = [...TEXTS].filter(([, page]) => isGenerated(page));
   assertEquals(generated.map(([path]) => path), [
+    ".github/PLATFORMS.md",
     "README.md",
     "cluster/METRICS.md",
     "src/catalog/README.md",

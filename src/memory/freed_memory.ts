@@ -26,6 +26,7 @@ import {
   FREED_UNBORROWED_MIN_BYTES,
   FREEING_SLICE_MS,
 } from "../limits.ts";
+import { PLATFORM } from "../operating_system.ts";
 import { runFor } from "../run_for.ts";
 
 /** Linux's advice for `madvise` that a range's pages are not needed any more; the same on x86-64 and arm64. */
@@ -41,7 +42,7 @@ const SYMBOLS = {
 
 /** The freed buffers of this process, and the C library. */
 class FreedBuffers {
-  readonly #library = Deno.dlopen("libc.so.6", SYMBOLS);
+  readonly #library = Deno.dlopen(PLATFORM.library!.path, SYMBOLS);
   /** The queue of freed buffers. The next one is at `#first`; its bytes before `#offset` are returned already. */
   #waiting: ArrayBuffer[] = [];
   #first = 0;
@@ -135,8 +136,7 @@ export class FreedMemory implements Disposable {
 }
 
 function openFreed(): typeof freed {
-  const { os, arch } = Deno.build;
-  if (os !== "linux" || (arch !== "x86_64" && arch !== "aarch64")) return null;
+  if (!PLATFORM.has("freedPages")) return null;
   try {
     return new FreedBuffers();
   } catch {

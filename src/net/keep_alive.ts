@@ -9,13 +9,13 @@
 
 import { KEEP_ALIVE_IDLE_S, KEEP_ALIVE_INTERVAL_S, KEEP_ALIVE_PROBES_MAX_COUNT } from "../limits.ts";
 import type { Socket } from "./socket.ts";
-import { SO_KEEPALIVE, SystemSockets, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL } from "./system_socket.ts";
+import { SystemSockets } from "./system_socket.ts";
 
 /**
  * Makes the system probe the peer of a connection often while nothing is sent or received.
  *
- * @returns whether the options are set; `false` on other systems than Linux, and without the permission for FFI, which
- * the function does not request
+ * @returns whether the options are set; `false` where the C library is not called, and without the permission for FFI,
+ * which the function does not request
  */
 export function probeOften({ localAddr, remoteAddr }: Socket): boolean {
   if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") return false;
@@ -23,10 +23,10 @@ export function probeOften({ localAddr, remoteAddr }: Socket): boolean {
     using sockets = SystemSockets.open();
     const descriptors = sockets.find([{ local: localAddr, remote: remoteAddr }]);
     return descriptors.length > 0 && descriptors.every((descriptor) => {
-      return sockets.setOption(descriptor, TCP_KEEPIDLE, KEEP_ALIVE_IDLE_S) &&
-        sockets.setOption(descriptor, TCP_KEEPINTVL, KEEP_ALIVE_INTERVAL_S) &&
-        sockets.setOption(descriptor, TCP_KEEPCNT, KEEP_ALIVE_PROBES_MAX_COUNT) &&
-        sockets.setOption(descriptor, SO_KEEPALIVE, 1);
+      return sockets.setOption(descriptor, "TCP_KEEPIDLE", KEEP_ALIVE_IDLE_S) &&
+        sockets.setOption(descriptor, "TCP_KEEPINTVL", KEEP_ALIVE_INTERVAL_S) &&
+        sockets.setOption(descriptor, "TCP_KEEPCNT", KEEP_ALIVE_PROBES_MAX_COUNT) &&
+        sockets.setOption(descriptor, "SO_KEEPALIVE", 1);
     });
   } catch {
     return false;

@@ -1,7 +1,7 @@
 /**
  * Listens, accepts connections, and replaces certificates without losing a connection.
  *
- * Socket options are set once, on the listening socket. On Linux, accepted sockets inherit them.
+ * Socket options are set once, on the listening socket. Accepted sockets inherit them.
  *
  * A listener cannot change its certificate. For another certificate a second listener listens on the same address, and
  * the first is closed some seconds later:
@@ -27,16 +27,10 @@ import {
   LOST_IN_A_ROW_MAX_COUNT,
   WRITE_TIMEOUT_MS,
 } from "../limits.ts";
+import { PLATFORM, type Platform } from "../operating_system.ts";
 import { abort, closeQuietly } from "./abort.ts";
 import { connectReason, errorCodeOf, formatPeer, listenReason } from "./socket_errors.ts";
-import {
-  SO_ACCEPTCONN,
-  SO_KEEPALIVE,
-  SO_REUSEPORT,
-  SystemSockets,
-  TCP_NODELAY,
-  TCP_USER_TIMEOUT,
-} from "./system_socket.ts";
+import { SystemSockets } from "./system_socket.ts";
 
 /** The address to listen on, and the certificate. */
 export interface ListenOptions {
@@ -138,13 +132,20 @@ export function listen(options: ListenOptions): Listener {
  * @throws {StartError} when the certificate is unusable, or the system refuses to share the address; then nothing has
  * changed
  */
-export function replaceListener(replaced: Listener, certificate: { cert: string; key: string }): Listener {
+export function replaceListener(
+  replaced: Listener,
+  certificate: { cert: string; key: string },
+  platform: Platform = PLATFORM,
+): Listener {
   const { address: { hostname, port }, group } = replaced;
   let listener: Listener | undefined;
   try {
+    if (!platform.has("certificateChange")) {
+      throw new Error(`a restart is necessary, since ${platform.title} cannot send connections to another listener`);
+    }
     using sockets = SystemSockets.open();
     for (const { descriptor } of group) {
-      if (descriptor === undefined || !sockets.setOption(descriptor, SO_REUSEPORT, 1)) {
+      if (descriptor === undefined || !sockets.setOption(descriptor, "SO_REUSEPORT", 1)) {
         throw new Error("the system does not let the address be shared");
       }
     }
@@ -182,23 +183,26 @@ function leaveGroup(leaving: Listener): void {
 }
 
 /**
- * Sets the options that accepted sockets inherit. Returns the listening socket's descriptor, or what the problem is.
+ * Sets the options that accepted sockets inherit. Returns the listening socket's descriptor, or what the problem is;
+ * neither on a system without socket options, which the role reports.
  */
 function tune(
   local: Deno.NetAddr,
   others: readonly (number | undefined)[],
+  platform: Platform = PLATFORM,
 ): { descriptor?: number; problem?: string } {
+  if (!platform.has("socketOptions")) return {};
   const where = formatPeer(local.hostname, local.port);
   try {
     using sockets = SystemSockets.open();
     // Accepted connections have the same local address.
     const descriptor = sockets.find([{ local }]).find((each) => {
-      return !others.includes(each) && sockets.getOption(each, SO_ACCEPTCONN) === 1;
+      return !others.includes(each) && sockets.getOption(each, "SO_ACCEPTCONN") === 1;
     });
     if (descriptor === undefined) return { problem: `Cannot find the descriptor of ${where}` };
-    const done = sockets.setOption(descriptor, TCP_NODELAY, 1) &&
-      sockets.setOption(descriptor, SO_KEEPALIVE, 1) &&
-      sockets.setOption(descriptor, TCP_USER_TIMEOUT, WRITE_TIMEOUT_MS);
+    const done = sockets.setOption(descriptor, "TCP_NODELAY", 1) &&
+      sockets.setOption(descriptor, "SO_KEEPALIVE", 1) &&
+      (!platform.has("userTimeout") || sockets.setOption(descriptor, "TCP_USER_TIMEOUT", WRITE_TIMEOUT_MS));
     return done ? { descriptor } : { descriptor, problem: `Cannot set the options of ${where}: the system refused` };
   } catch (error) {
     return { problem: messageOf(error) };

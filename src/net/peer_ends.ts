@@ -22,6 +22,7 @@
  */
 
 import { DESCRIPTOR_GAP_MAX_COUNT, PEER_GAP_MAX_COUNT } from "../limits.ts";
+import { PLATFORM } from "../operating_system.ts";
 import type { SocketAddresses } from "./system_socket.ts";
 import { SystemSockets } from "./system_socket.ts";
 
@@ -207,10 +208,11 @@ export class PeerEnds implements Disposable {
 }
 
 /**
- * Does what {@linkcode PeerEnds.open} does, but returns `undefined` when the C library cannot be called. The listener
- * has reported that already.
+ * Does what {@linkcode PeerEnds.open} does, but returns `undefined` where there is no epoll, or the C library cannot
+ * be called. That is reported already.
  */
 export function openPeerEnds(): PeerEnds | undefined {
+  if (!PLATFORM.has("peerEnds")) return undefined;
   try {
     return PeerEnds.open();
   } catch {

@@ -23,6 +23,7 @@ import { lookup } from "node:dns";
 import { canonicalIpv6 } from "../address.ts";
 import { messageOf } from "../errors.ts";
 import { ADDRESSES_OF_NAME_MAX_COUNT } from "../limits.ts";
+import { PLATFORM } from "../operating_system.ts";
 import { errorCodeOf } from "./socket_errors.ts";
 
 /** The addresses that are looked up: all of them, or only those of IPv4. */
@@ -60,9 +61,9 @@ export async function lookUpInSystem(name: string, kind: LookupKind): Promise<Fo
   let library: Deno.DynamicLibrary<typeof SYMBOLS>;
   // Requesting a permission that is not granted would stop the program at a prompt.
   const mayCall = Deno.permissions.querySync({ name: "ffi" }).state === "granted";
-  if (!mayCall || Deno.build.os !== "linux") return await lookUpByNode(name, kind);
+  if (!mayCall || !PLATFORM.has("nameLookup")) return await lookUpByNode(name, kind);
   try {
-    library = Deno.dlopen("libc.so.6", SYMBOLS);
+    library = Deno.dlopen(PLATFORM.library!.path, SYMBOLS);
   } catch {
     return await lookUpByNode(name, kind);
   }

@@ -8,9 +8,11 @@
  * the search.
  *
  * ```text
- * sockaddr_in    family:u16 native  port:u16 big-endian  address:4
- * sockaddr_in6   family:u16 native  port:u16 big-endian  flow:u32  address:16  scope:u32
+ * sockaddr_in    family:u16  port:u16 big-endian  address:4
+ * sockaddr_in6   family:u16  port:u16 big-endian  flow:u32  address:16  scope:u32
  * ```
+ *
+ * On macOS the family is a byte after one with the length of the address (operating_system.ts).
  *
  * A descriptor cannot change between finding and using it: everything here is synchronous, and Deno closes sockets on
  * the same thread.
@@ -27,18 +29,17 @@
  */
 
 import { DESCRIPTOR_GAP_MAX_COUNT } from "../limits.ts";
+import { type CLibrary, PLATFORM, type Platform, type SocketOption } from "../operating_system.ts";
 
-// Linux's numbers, which are the same on x86-64 and arm64.
+// These numbers are the same on all systems with a C library; operating_system.ts has the others.
 const AF_INET = 2;
-const AF_INET6 = 10;
 const SHUT_RDWR = 2;
 /** The size of the largest socket address, in bytes; those of TCP take at most 28. */
 const SOCKET_ADDRESS_MAX_BYTES = 128;
 const SOCKET_ADDRESS_USED_BYTES = 28;
-const SOL_SOCKET = 1;
 const IPPROTO_TCP = 6;
 const MSG_PEEK = 0x02;
-const MSG_DONTWAIT = 0x40;
+// These exist on Linux only.
 const EPOLL_CLOEXEC = 0o2000000;
 const EPOLL_CTL_ADD = 1;
 /** The event of a peer that has ended its side. Epoll always reports lost connections, too. */
@@ -52,28 +53,6 @@ const EVENT_SIZE_BYTES = EVENT_DATA_OFFSET + 8;
 /** The most ends that one call of `epoll_wait` returns. */
 const EVENTS_MAX_COUNT = 64;
 
-/** A socket option: its level and its number. */
-export interface SocketOption {
-  readonly level: number;
-  readonly name: number;
-}
-
-/** Sends written bytes immediately, without waiting until the peer acknowledges earlier ones (Nagle's algorithm). */
-export const TCP_NODELAY: SocketOption = { level: IPPROTO_TCP, name: 1 };
-/** The longest time that sent bytes may stay unacknowledged before the system closes the connection, in ms. */
-export const TCP_USER_TIMEOUT: SocketOption = { level: IPPROTO_TCP, name: 18 };
-/** Probes silent peers, so that a lost peer is noticed. */
-export const SO_KEEPALIVE: SocketOption = { level: SOL_SOCKET, name: 9 };
-/** The silence after which a peer is probed first, in seconds. */
-export const TCP_KEEPIDLE: SocketOption = { level: IPPROTO_TCP, name: 4 };
-/** The time between two probes, in seconds. */
-export const TCP_KEEPINTVL: SocketOption = { level: IPPROTO_TCP, name: 5 };
-/** The number of probes without a response after which the connection ends. */
-export const TCP_KEEPCNT: SocketOption = { level: IPPROTO_TCP, name: 6 };
-/** Lets several sockets of one user be bound to the same address, if all of them have this option. */
-export const SO_REUSEPORT: SocketOption = { level: SOL_SOCKET, name: 15 };
-/** A read-only option that is 1 on sockets that listen. */
-export const SO_ACCEPTCONN: SocketOption = { level: SOL_SOCKET, name: 30 };
 const SO_ATTACH_REUSEPORT_CBPF = 51;
 /** The opcode of a classic BPF program's only instruction, which returns a constant: BPF_RET with BPF_K. */
 const BPF_RETURN_CONSTANT = 0x06;
@@ -92,11 +71,14 @@ const SYMBOLS = {
   inet_pton: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   shutdown: { parameters: ["i32", "i32"], result: "i32" },
   recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "i32" },
-  epoll_create1: { parameters: ["i32"], result: "i32" },
-  epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
-  epoll_wait: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
+  epoll_create1: { parameters: ["i32"], result: "i32", optional: true },
+  epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32", optional: true },
+  epoll_wait: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32", optional: true },
   close: { parameters: ["i32"], result: "i32" },
 } as const;
+
+/** The C library as this module calls it. */
+export type SocketLibrary = Deno.DynamicLibrary<typeof SYMBOLS>;
 
 /** The encoded addresses of one wanted socket. */
 interface Target {
@@ -117,17 +99,18 @@ interface Targets {
  * @example
  * ```ts
  * import { assert, assertEquals } from "@std/assert";
- * import { SystemSockets, TCP_NODELAY } from "./system_socket.ts";
+ * import { SystemSockets } from "./system_socket.ts";
  *
  * using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
  * using sockets = SystemSockets.open();
  * const [descriptor = -1] = sockets.find([{ local: listener.addr }]);
- * assert(sockets.setOption(descriptor, TCP_NODELAY, 1));
- * assertEquals(sockets.getOption(descriptor, TCP_NODELAY), 1);
+ * assert(sockets.setOption(descriptor, "TCP_NODELAY", 1));
+ * assertEquals(sockets.getOption(descriptor, "TCP_NODELAY"), 1);
  * ```
  */
 export class SystemSockets implements Disposable {
-  #library: Deno.DynamicLibrary<typeof SYMBOLS>;
+  readonly #library: SocketLibrary;
+  readonly #numbers: CLibrary;
   #local = new Uint8Array(SOCKET_ADDRESS_MAX_BYTES);
   #remote = new Uint8Array(SOCKET_ADDRESS_MAX_BYTES);
   #hosts = new Map<string, Uint8Array>();
@@ -136,21 +119,25 @@ export class SystemSockets implements Disposable {
   #events = new Uint8Array(EVENTS_MAX_COUNT * EVENT_SIZE_BYTES);
   #eventsView = new DataView(this.#events.buffer);
 
-  private constructor(library: Deno.DynamicLibrary<typeof SYMBOLS>) {
+  private constructor(library: SocketLibrary, numbers: CLibrary) {
     this.#library = library;
+    this.#numbers = numbers;
   }
 
   /**
    * Loads the C library.
    *
-   * @throws {Error} on other systems than Linux on x86-64 or arm64, without the permission for FFI, or without the GNU
-   * C library; the message says which. Callers then continue without these functions.
+   * @param load loads it; tests pass a library of another system
+   * @throws {Error} on a system whose library is not called, without the permission for FFI, or on Linux without the
+   * GNU C library; the message says which. Callers then continue without these functions.
    */
-  static open(): SystemSockets {
-    const { os, arch } = Deno.build;
-    if (os !== "linux") throw new Error(`Cannot set socket options on "${os}": only Linux is supported`);
-    if (arch !== "x86_64" && arch !== "aarch64") throw new Error(`Cannot set socket options on "${arch}"`);
-    return new SystemSockets(Deno.dlopen("libc.so.6", SYMBOLS));
+  static open(
+    platform: Platform = PLATFORM,
+    load: (path: string) => SocketLibrary = (path) => Deno.dlopen(path, SYMBOLS),
+  ): SystemSockets {
+    const { library, title } = platform;
+    if (library === undefined) throw new Error(`Cannot set socket options on ${title}`);
+    return new SystemSockets(load(library.path), library);
   }
 
   /**
@@ -173,23 +160,32 @@ export class SystemSockets implements Disposable {
     return found;
   }
 
-  /** Sets an option to a number. Returns `false` when the system refuses. */
+  /** Sets an option to a number. Returns `false` when the system refuses, or has no such option. */
   setOption(descriptor: number, option: SocketOption, value: number): boolean {
+    const name = this.#numbers.options[option];
+    if (name === undefined) return false;
     const bytes = new Uint8Array(Int32Array.of(value).buffer);
-    return this.#library.symbols.setsockopt(descriptor, option.level, option.name, bytes, bytes.length) === 0;
+    return this.#library.symbols.setsockopt(descriptor, this.#levelOf(option), name, bytes, bytes.length) === 0;
   }
 
-  /** Returns the value of an option; `undefined` when the system refuses. */
+  /** Returns the value of an option; `undefined` when the system refuses, or has no such option. */
   getOption(descriptor: number, option: SocketOption): number | undefined {
+    const name = this.#numbers.options[option];
+    if (name === undefined) return undefined;
     const value = new Int32Array(1);
     this.#length[0] = value.byteLength;
     const bytes = new Uint8Array(value.buffer);
-    const status = this.#library.symbols.getsockopt(descriptor, option.level, option.name, bytes, this.#lengthBytes);
+    const { getsockopt } = this.#library.symbols;
+    const status = getsockopt(descriptor, this.#levelOf(option), name, bytes, this.#lengthBytes);
     return status === 0 ? value[0] : undefined;
   }
 
+  #levelOf(option: SocketOption): number {
+    return option.startsWith("SO_") ? this.#numbers.SOL_SOCKET : IPPROTO_TCP;
+  }
+
   /**
-   * Makes the system send all new connections to an address to one of the sockets that listen on it.
+   * Makes the system send all new connections to an address to one of the sockets that listen on it. Linux only.
    *
    * ```text
    * sock_fprog    instructions:u16  (6 bytes)  address of the first:u64
@@ -210,7 +206,7 @@ export class SystemSockets implements Disposable {
     program.setBigUint64(8, Deno.UnsafePointer.value(Deno.UnsafePointer.of(filter)), true);
     const bytes = new Uint8Array(program.buffer);
     const { setsockopt } = this.#library.symbols;
-    return setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, bytes, bytes.length) === 0;
+    return setsockopt(descriptor, this.#numbers.SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, bytes, bytes.length) === 0;
   }
 
   /** Ends both directions of a connection, so that pending reads and writes fail. The descriptor stays open. */
@@ -225,23 +221,23 @@ export class SystemSockets implements Disposable {
 
   /** Returns whether `descriptor` is the connection with these addresses. */
   isConnection(descriptor: number, { local, remote }: Required<SocketAddresses>): boolean {
-    return this.#readName("getpeername", descriptor, this.#remote) && sameAddress(this.#encode(remote), this.#remote) &&
-      this.#readName("getsockname", descriptor, this.#local) && sameAddress(this.#encode(local), this.#local);
+    return this.#readName("getpeername", descriptor, this.#remote) && this.#same(this.#encode(remote), this.#remote) &&
+      this.#readName("getsockname", descriptor, this.#local) && this.#same(this.#encode(local), this.#local);
   }
 
   /** Returns whether unread bytes have arrived on a connection. */
   hasInput(descriptor: number): boolean {
-    return this.#library.symbols.recv(descriptor, this.#remote, 1n, MSG_PEEK | MSG_DONTWAIT) > 0;
+    return this.#library.symbols.recv(descriptor, this.#remote, 1n, MSG_PEEK | this.#numbers.MSG_DONTWAIT) > 0;
   }
 
   /**
-   * Begins to collect the ends of connections.
+   * Begins to collect the ends of connections. Linux only.
    *
    * @returns the epoll descriptor for {@linkcode collectEnds}; the caller closes it with {@linkcode closeDescriptor}
-   * @throws {Error} when the system has none left
+   * @throws {Error} when the system has no epoll, or no descriptor left
    */
   openEnds(): number {
-    const ends = this.#library.symbols.epoll_create1(EPOLL_CLOEXEC);
+    const ends = this.#library.symbols.epoll_create1?.(EPOLL_CLOEXEC) ?? -1;
     if (ends < 0) throw new Error("Cannot watch connections: the system refused");
     return ends;
   }
@@ -258,7 +254,7 @@ export class SystemSockets implements Disposable {
     view.setUint32(0, EPOLLRDHUP | EPOLLET, true);
     view.setUint32(EVENT_DATA_OFFSET, id, true);
     view.setUint32(EVENT_DATA_OFFSET + 4, 0, true);
-    return this.#library.symbols.epoll_ctl(ends, EPOLL_CTL_ADD, descriptor, this.#events) === 0;
+    return this.#library.symbols.epoll_ctl!(ends, EPOLL_CTL_ADD, descriptor, this.#events) === 0;
   }
 
   /** Calls `take` with the id of each connection that has ended and is not reported yet. */
@@ -266,7 +262,7 @@ export class SystemSockets implements Disposable {
     const { epoll_wait } = this.#library.symbols;
     let count: number;
     do {
-      count = epoll_wait(ends, this.#events, EVENTS_MAX_COUNT, 0);
+      count = epoll_wait!(ends, this.#events, EVENTS_MAX_COUNT, 0);
       const ids: number[] = [];
       for (let i = 0; i < count; i++) {
         ids.push(this.#eventsView.getUint32(i * EVENT_SIZE_BYTES + EVENT_DATA_OFFSET, true));
@@ -289,18 +285,19 @@ export class SystemSockets implements Disposable {
   #readName(kind: "getsockname" | "getpeername", descriptor: number, name: Uint8Array<ArrayBuffer>): boolean {
     this.#length[0] = SOCKET_ADDRESS_MAX_BYTES;
     if (this.#library.symbols[kind](descriptor, name, this.#lengthBytes) !== 0) return false;
-    return name[0] === AF_INET || name[0] === AF_INET6;
+    const family = name[this.#numbers.familyOffset];
+    return family === AF_INET || family === this.#numbers.AF_INET6;
   }
 
   /** Returns whether the socket, whose local address was just read, is among the wanted ones. */
   #isAmong(targets: Targets, descriptor: number): boolean {
     const port = portOf(this.#local);
     const bound = targets.byPorts.get(portsKey(port, 0)) ?? [];
-    if (bound.some((target) => sameAddress(target.local, this.#local))) return true;
+    if (bound.some((target) => this.#same(target.local, this.#local))) return true;
     if (!this.#readName("getpeername", descriptor, this.#remote)) return false;
     const connected = targets.byPorts.get(portsKey(port, portOf(this.#remote))) ?? [];
     return connected.some(({ local, remote }) => {
-      return remote !== undefined && sameAddress(local, this.#local) && sameAddress(remote, this.#remote);
+      return remote !== undefined && this.#same(local, this.#local) && this.#same(remote, this.#remote);
     });
   }
 
@@ -331,12 +328,24 @@ export class SystemSockets implements Disposable {
     if (known !== undefined) return known;
     const encoded = new Uint8Array(SOCKET_ADDRESS_USED_BYTES);
     const host = hostname.replace(/%.*$/, "");
-    const family = host.includes(":") ? AF_INET6 : AF_INET;
-    const target = encoded.subarray(family === AF_INET6 ? 8 : 4);
+    const isLong = host.includes(":");
+    const family = isLong ? this.#numbers.AF_INET6 : AF_INET;
+    const target = encoded.subarray(isLong ? 8 : 4);
     const isAddress = this.#library.symbols.inet_pton(family, new TextEncoder().encode(`${host}\0`), target) === 1;
-    encoded[0] = isAddress ? family : 0;
+    encoded[this.#numbers.familyOffset] = isAddress ? family : 0;
     this.#hosts.set(hostname, encoded);
     return encoded;
+  }
+
+  /** Compares family, port and address. Flow label and scope are ignored, since Deno does not return them unchanged. */
+  #same(left: Uint8Array, right: Uint8Array): boolean {
+    const { familyOffset, AF_INET6 } = this.#numbers;
+    if (left[familyOffset] !== right[familyOffset] || left[2] !== right[2] || left[3] !== right[3]) return false;
+    const isLong = left[familyOffset] === AF_INET6;
+    for (let index = isLong ? 8 : 4; index < (isLong ? 24 : 8); index++) {
+      if (left[index] !== right[index]) return false;
+    }
+    return true;
   }
 }
 
@@ -347,14 +356,4 @@ function portOf(name: Uint8Array): number {
 /** Returns one number for two ports. The remote port 0, which no connection has, means none. */
 function portsKey(local: number, remote: number): number {
   return local * 65_536 + remote;
-}
-
-/** Compares family, port and address. Flow label and scope are ignored, since Deno does not return them unchanged. */
-function sameAddress(left: Uint8Array, right: Uint8Array): boolean {
-  if (left[0] !== right[0] || left[2] !== right[2] || left[3] !== right[3]) return false;
-  const isLong = left[0] === AF_INET6;
-  for (let index = isLong ? 8 : 4; index < (isLong ? 24 : 8); index++) {
-    if (left[index] !== right[index]) return false;
-  }
-  return true;
 }

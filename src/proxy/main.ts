@@ -7,14 +7,16 @@
 import { formatAddress } from "../address.ts";
 import { UsageError } from "../errors.ts";
 import { readAuthorities } from "../role/certificate_files.ts";
+import { parseConfigured } from "../role/config_file.ts";
 import { planProxyDescriptors } from "../role/descriptors.ts";
 import { runUntilStopped } from "../role/lifetime.ts";
 import { followListening, resolveListening } from "../role/listening_options.ts";
 import { createLogger } from "../role/logger.ts";
 import { planProxyMemory } from "../role/memory_limit.ts";
 import { proxyOptions } from "../role/option_tables.ts";
-import { parseOptionsOnly } from "../role/options.ts";
 import { readPasswords } from "../role/password.ts";
+import { checkPlatform } from "../role/platform_check.ts";
+import { Supervision } from "../role/supervision.ts";
 import { readMembers } from "../route/members.ts";
 import { planMain } from "./plan_command.ts";
 import { startProxy } from "./proxy.ts";
@@ -31,13 +33,15 @@ export { Proxy, type ProxySettings, startProxy } from "./proxy.ts";
  */
 export async function proxyMain(argv: readonly string[]): Promise<number> {
   if (argv[0] === "plan") return planMain(argv.slice(1));
-  const values = parseOptionsOnly(proxyOptions, argv);
-  if (values === undefined) return 0;
+  const options = parseConfigured(proxyOptions, argv);
+  if (options === undefined) return 0;
+  const { values } = options;
   const plaintext = values["servers-plaintext"];
   if (plaintext && values.ca !== undefined) {
     throw new UsageError("Cannot use --ca with --servers-plaintext: expected one of them");
   }
   const logger = createLogger(values["log-format"]);
+  checkPlatform("proxy", logger);
   const authorities = values.ca === undefined ? undefined : readAuthorities(values.ca);
   const { settings: listening, sources } = await resolveListening(values);
   for (const warning of sources.warnings) logger.warn(warning);
@@ -57,6 +61,7 @@ export async function proxyMain(argv: readonly string[]): Promise<number> {
   for (const warning of [...memory.warnings, ...descriptors.warnings]) logger.warn(warning);
   const serversPasswordPath = values["servers-password-file"];
   const serversPasswords = serversPasswordPath === undefined ? listening.password : readPasswords(serversPasswordPath);
+  const supervision = new Supervision(values["health-file"], logger);
   // Without the option, the modules of the port are not loaded.
   const port = values.metrics &&
     new (await import("../page/metrics_port.ts")).MetricsPort({
@@ -89,7 +94,7 @@ export async function proxyMain(argv: readonly string[]): Promise<number> {
     },
     logger,
   }).catch(async (error) => {
-    await port?.stop();
+    await Promise.all([port?.stop(), supervision.close()]);
     throw error;
   });
   const role = port?.observe(proxy) ?? proxy;
@@ -108,10 +113,11 @@ export async function proxyMain(argv: readonly string[]): Promise<number> {
   if (serversPasswordPath !== undefined) {
     reloading.passwords(serversPasswordPath, serversPasswords, (password) => proxy.replaceBackend({ password }));
   }
-  const ended = runUntilStopped(role, reloading, logger);
+  const ended = runUntilStopped(role, reloading, logger, supervision);
   if (proxy.untuned !== undefined) {
     logger.warn("Replies may take 40 ms longer: socket options are not set", { reason: proxy.untuned });
   }
   logger.info(`listening on ${formatAddress(proxy.address)}`, { servers: proxy.members.length });
+  supervision.serving(proxy, `Listening on ${formatAddress(proxy.address)}`);
   return await ended;
 }

@@ -216,6 +216,7 @@ function* serverLines({ cluster, servers }: ProxyFacts): Generator<[string, stri
       weight: cluster.members[index]?.weight ?? 0,
       slots: server.slots,
       slots_percent: (server.slots * 100 / SLOTS_COUNT).toFixed(2),
+      slots_lent: server.slotsLent,
       connections: pool.connections,
       dedicated: pool.dedicated,
       in_flight: pool.inFlight,

@@ -20,6 +20,7 @@
  */
 
 import { HUGE_PAGES_AHEAD_BYTES, HUGE_PAGES_FROM_BYTES } from "../limits.ts";
+import { PLATFORM } from "../operating_system.ts";
 
 // These numbers of Linux are the same on x86-64 and arm64.
 /** Advice of madvise: this range may use huge pages. */
@@ -60,10 +61,10 @@ export class HugePages implements AsyncDisposable {
    * @returns `undefined` when the arena is small or the system has no huge pages; small pages work as well, only slower
    */
   static for(arena: Uint8Array<ArrayBuffer>): HugePages | undefined {
-    if (Deno.build.os !== "linux" || arena.length < HUGE_PAGES_FROM_BYTES + 2 * HUGE_PAGE_BYTES) return undefined;
+    if (!PLATFORM.has("hugePages") || arena.length < HUGE_PAGES_FROM_BYTES + 2 * HUGE_PAGE_BYTES) return undefined;
     let library: Deno.DynamicLibrary<typeof SYMBOLS>;
     try {
-      library = Deno.dlopen("libc.so.6", SYMBOLS);
+      library = Deno.dlopen(PLATFORM.library!.path, SYMBOLS);
     } catch {
       // There is no permission for FFI, or the C library is another one.
       return undefined;

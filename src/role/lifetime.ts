@@ -16,6 +16,7 @@
 import { stackOf } from "../errors.ts";
 import type { Logger } from "./logger.ts";
 import type { Reloading } from "./reloading.ts";
+import type { Supervision } from "./supervision.ts";
 
 /** The signals that stop a role, with the exit status that a shell reports for a program that they kill. */
 const STOP_SIGNALS = { SIGTERM: 143, SIGINT: 130 } as const;
@@ -51,12 +52,14 @@ export function ignoreStraySignals(): () => void {
  * Waits until the role is stopped. Signals are handled as soon as this is called.
  *
  * @param files files that are read again on SIGHUP, and followed until the role stops
+ * @param supervision is notified of each event, and closed at the end
  * @returns the exit status
  */
 export async function runUntilStopped(
   role: Stoppable,
   files: Pick<Reloading, "reload" | "close">,
   logger: Logger,
+  supervision: Pick<Supervision, "reloading" | "stopping" | "close">,
 ): Promise<number> {
   const ended = Promise.withResolvers<number>();
   const cleanups: (() => void)[] = [];
@@ -69,6 +72,7 @@ export async function runUntilStopped(
     if (stopping) return ended.resolve(STOP_SIGNALS[signal]);
     stopping = true;
     logger.info(`Stopping after ${signal}`);
+    supervision.stopping();
     files.close();
     role.stop().then(() => ended.resolve(0), (error) => {
       logger.error("Cannot stop in order", { error: String(error) });
@@ -87,8 +91,10 @@ export async function runUntilStopped(
   listen("SIGHUP", () => {
     if (stopping) return;
     logger.info("Reading files again after SIGHUP");
-    files.reload();
-    role.reload?.();
+    supervision.reloading(() => {
+      files.reload();
+      role.reload?.();
+    });
   });
   addEventListener("unhandledrejection", onRejection);
   addEventListener("error", onError);
@@ -98,5 +104,6 @@ export async function runUntilStopped(
     removeEventListener("unhandledrejection", onRejection);
     removeEventListener("error", onError);
     for (const cleanup of cleanups) cleanup();
+    await supervision.close();
   }
 }

@@ -43,6 +43,7 @@ import {
   RUNTIME_MEMORY_BYTES,
   SNAPSHOT_QUEUE_MAX_BYTES,
 } from "../limits.ts";
+import { PLATFORM } from "../operating_system.ts";
 import { controlGroupLimit } from "./control_group.ts";
 import { formatSize } from "./quantities.ts";
 import { SystemLibrary } from "./system_library.ts";
@@ -245,7 +246,7 @@ export function clientHeapLimit(): number {
 
 /** Reads the memory of this process. Where the control group is unknown, the machine's memory counts. */
 function readSources(): MemorySources {
-  using library = SystemLibrary.open();
+  using library = PLATFORM.has("controlGroups") ? SystemLibrary.open() : undefined;
   const group = library === undefined ? Infinity : controlGroupLimit((path) => library.readFile(path));
   return { machine: Deno.systemMemoryInfo().total, group };
 }

@@ -21,6 +21,13 @@ import { targetOptions } from "./target_options.ts";
 
 const help = { kind: "flag", onlyTyped: true, help: "print this text" } as const satisfies Option;
 
+const config = {
+  kind: "text",
+  valueName: "FILE",
+  help: 'options in JSON, such as {"max-clients": 500}, for those that neither the command line nor the environment ' +
+    "has; it is read again when it changes",
+} as const satisfies Option;
+
 const logFormat = {
   kind: "text",
   choices: ["text", "json"],
@@ -96,6 +103,15 @@ const latencyThreshold = {
     "the duration from which an event is recorded for `latency`: commands, writes to disk, a busy process; 0 for none",
 } as const satisfies Option;
 
+const healthFile = {
+  kind: "text",
+  valueName: "FILE",
+  help:
+    "an empty file whose time is set to the present every 5 s while the role is ready, as /readyz says; a check of " +
+    "its age needs no connection",
+  absent: "none",
+} as const satisfies Option;
+
 /** The options of `inmem server`. */
 export const serverOptions = {
   usage: "inmem server [OPTIONS]",
@@ -103,10 +119,16 @@ export const serverOptions = {
   summary:
     "Holds strings, lists, hashes and sets in memory and serves them over TLS. Options may have one dash or two.",
   options: {
+    config,
     addr: { kind: "address", default: "127.0.0.1:9443", help: "where to listen; port 0 lets the system choose" },
     cert,
     key,
-    data: { kind: "text", valueName: "FOLDER", default: "./inmem-data", help: "the folder of the data on disk" },
+    data: {
+      kind: "text",
+      valueName: "FOLDER",
+      help: "the folder of the data on disk",
+      absent: "data in the user's state folder, ~/.local/state/inmem/data",
+    },
     "no-persist": { kind: "flag", help: "write nothing to disk" },
     backup: {
       kind: "text",
@@ -179,6 +201,7 @@ export const serverOptions = {
     plaintext: plaintextListener,
     metrics,
     "metrics-edit": metricsEdit,
+    "health-file": healthFile,
     "log-format": logFormat,
     help,
   },
@@ -191,6 +214,7 @@ export const proxyOptions = {
   summary: "Spreads keys over the servers that a file lists, and follows that file as it changes. " +
     "`inmem proxy plan` shows in advance what a change of the file moves; its own --help explains how.",
   options: {
+    config,
     addr: { kind: "address", default: "127.0.0.1:9444", help: "where to listen; port 0 lets the system choose" },
     cert,
     key,
@@ -254,6 +278,7 @@ export const proxyOptions = {
     "servers-plaintext": { kind: "flag", help: "no TLS towards the servers; on loopback addresses only" },
     metrics,
     "metrics-edit": metricsEdit,
+    "health-file": healthFile,
     "log-format": logFormat,
     help,
   },

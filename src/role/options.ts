@@ -162,8 +162,9 @@ export function parseOptions<const T extends OptionTable>(
 export function parseOptionsOnly<const T extends OptionTable>(
   table: T,
   argv: readonly string[],
+  others?: OtherSources,
 ): OptionValues<T> | undefined {
-  const { values, positional } = parseOptions(table, argv);
+  const { values, positional } = parseOptions(table, argv, others);
   if ("help" in values && values.help === true) {
     console.log(helpText(table).trimEnd());
     return undefined;
@@ -306,13 +307,19 @@ function parseFlag(text: string, source: string): boolean {
 }
 
 function unknownOption(table: OptionTable, name: string): UsageError {
+  const nearest = nearestOption(table, name);
+  const advice = nearest === undefined ? "expected one that --help lists" : `did you mean --${nearest}?`;
+  return new UsageError(`Cannot use unknown option "--${name}": ${advice}`);
+}
+
+/** Returns the option whose name is nearest to a wrong one; `undefined` if none is near. */
+export function nearestOption(table: OptionTable, name: string): string | undefined {
   const names = Object.keys(table.options);
   const nearest = names.map((other) => ({ other, distance: editDistance(name, other) }))
     .sort((left, right) => left.distance - right.distance)[0];
   // Up to half of the letters wrong is a typing error, such as two swapped letters; more is another word.
   const isNear = nearest !== undefined && nearest.distance <= Math.min(3, Math.floor(nearest.other.length / 2));
-  const advice = isNear ? `did you mean --${nearest.other}?` : "expected one that --help lists";
-  return new UsageError(`Cannot use unknown option "--${name}": ${advice}`);
+  return isNear ? nearest.other : undefined;
 }
 
 /** Returns how many letters have to be inserted, removed or replaced to turn one word into the other (Levenshtein). */
@@ -338,6 +345,22 @@ const VALUE_NAMES: Readonly<Record<OptionKind, string>> = {
   percent: "PERCENT",
   address: "HOST:PORT",
   server: "SERVER",
+};
+
+/** Returns what the value of an option has to be, for an error. */
+export function expectedValue(option: Option): string {
+  if (option.kind === "flag") return "true or false";
+  return option.choices?.map((each) => `"${each}"`).join(" or ") ?? EXPECTED[option.kind];
+}
+
+const EXPECTED: Readonly<Record<Exclude<OptionKind, "flag">, string>> = {
+  text: "text",
+  count: "a number",
+  size: 'a size such as "512mb"',
+  duration: 'a duration such as "30s"',
+  percent: 'a percentage such as "100%"',
+  address: 'text such as "127.0.0.1:9443"',
+  server: 'text such as "127.0.0.1:9443" or "inmems://db.example"',
 };
 
 function valueNameOf(option: Option): string {

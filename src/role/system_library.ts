@@ -1,5 +1,5 @@
 /**
- * Asks the system's C library for facts: files below `/proc` and `/sys`, and how many files a process may open.
+ * Asks the C library for facts: files below `/proc` and `/sys` on Linux, and how many files a process may open.
  *
  * Deno lets only a program with every permission read below `/proc` and `/sys`. Where the library cannot be called
  * (another system, no permission for FFI, another C library) the facts are unknown, and each caller decides what to do.
@@ -8,6 +8,7 @@
  */
 
 import { SYSTEM_FILE_MAX_BYTES } from "../limits.ts";
+import { type CLibrary, PLATFORM } from "../operating_system.ts";
 
 const SYMBOLS = {
   open: { parameters: ["buffer", "i32"], result: "i32" },
@@ -16,25 +17,26 @@ const SYMBOLS = {
   getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
 } as const;
 
-// These numbers of Linux are the same on x86-64 and arm64.
+/** The number of Linux; other systems have no files below `/proc`. */
 const O_RDONLY_CLOEXEC = 0o2000000;
-const RLIMIT_NOFILE = 7;
 const READ_BYTES = 64 * 1024;
 
 /** The C library, opened for a moment. */
 export class SystemLibrary implements Disposable {
   readonly #library: Deno.DynamicLibrary<typeof SYMBOLS>;
+  readonly #numbers: CLibrary;
 
-  private constructor(library: Deno.DynamicLibrary<typeof SYMBOLS>) {
+  private constructor(library: Deno.DynamicLibrary<typeof SYMBOLS>, numbers: CLibrary) {
     this.#library = library;
+    this.#numbers = numbers;
   }
 
   /** Returns the library; `undefined` where it cannot be called. */
   static open(): SystemLibrary | undefined {
-    const { os, arch } = Deno.build;
-    if (os !== "linux" || (arch !== "x86_64" && arch !== "aarch64")) return undefined;
+    const { library } = PLATFORM;
+    if (library === undefined) return undefined;
     try {
-      return new SystemLibrary(Deno.dlopen("libc.so.6", SYMBOLS));
+      return new SystemLibrary(Deno.dlopen(library.path, SYMBOLS), library);
     } catch {
       return undefined;
     }
@@ -67,7 +69,9 @@ export class SystemLibrary implements Disposable {
    */
   descriptorLimit(): number | undefined {
     const limits = new BigUint64Array(2);
-    if (this.#library.symbols.getrlimit(RLIMIT_NOFILE, new Uint8Array(limits.buffer)) !== 0) return undefined;
+    if (this.#library.symbols.getrlimit(this.#numbers.RLIMIT_NOFILE, new Uint8Array(limits.buffer)) !== 0) {
+      return undefined;
+    }
     // The largest number means no limit.
     return limits[0]! > BigInt(Number.MAX_SAFE_INTEGER) ? Infinity : Number(limits[0]);
   }

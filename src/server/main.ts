@@ -6,6 +6,7 @@
 
 import { formatAddress } from "../address.ts";
 import { tornPath } from "../log/set_aside.ts";
+import { parseConfigured } from "../role/config_file.ts";
 import { planServerDescriptors } from "../role/descriptors.ts";
 import { ignoreStraySignals, runUntilStopped } from "../role/lifetime.ts";
 import { followListening, resolveListening } from "../role/listening_options.ts";
@@ -13,8 +14,10 @@ import { loadProgress } from "../role/load_progress.ts";
 import { createLogger, type Logger } from "../role/logger.ts";
 import { planServerMemory } from "../role/memory_limit.ts";
 import { serverOptions } from "../role/option_tables.ts";
-import { parseOptionsOnly } from "../role/options.ts";
+import { checkPlatform } from "../role/platform_check.ts";
 import { formatSize } from "../role/quantities.ts";
+import { Supervision } from "../role/supervision.ts";
+import { chooseDataFolder } from "./data_folder.ts";
 import { damagedPath, type Loaded } from "./loading.ts";
 import { startServer } from "./server.ts";
 
@@ -29,9 +32,11 @@ export { Server, type ServerSettings, startServer } from "./server.ts";
  * @throws {StartError} when the server cannot start
  */
 export async function serverMain(argv: readonly string[]): Promise<number> {
-  const values = parseOptionsOnly(serverOptions, argv);
-  if (values === undefined) return 0;
+  const options = parseConfigured(serverOptions, argv);
+  if (options === undefined) return 0;
+  const { values } = options;
   const logger = createLogger(values["log-format"]);
+  checkPlatform("server", logger);
   const { settings: listening, sources } = await resolveListening(values);
   for (const warning of sources.warnings) logger.warn(warning);
   const memory = planServerMemory({
@@ -43,6 +48,9 @@ export async function serverMain(argv: readonly string[]): Promise<number> {
   const descriptors = planServerDescriptors(memory.connections, values.metrics !== undefined);
   for (const warning of [...memory.warnings, ...descriptors.warnings]) logger.warn(warning);
   const heedSignals = ignoreStraySignals();
+  const dataPath = values["no-persist"] ? undefined : chooseDataFolder(values.data);
+  const supervision = new Supervision(values["health-file"], logger);
+  const showProgress = loadProgress(logger);
   // It listens before the data is loaded, so that `/readyz` says so. Without the option, its modules are not loaded.
   const port = values.metrics &&
     new (await import("../page/metrics_port.ts")).MetricsPort({
@@ -54,14 +62,17 @@ export async function serverMain(argv: readonly string[]): Promise<number> {
     });
   const server = await startServer({
     ...listening,
-    dataPath: values["no-persist"] ? undefined : values.data,
+    dataPath,
     backupPath: values.backup,
     backupFolder: values["backup-folder"],
     repairs: values.repair,
     fsync: values.fsync,
     snapshotGrowthPercent: values["snapshot-growth"],
     snapshotIntervalMs: values["snapshot-interval"],
-    loadProgress: loadProgress(logger),
+    loadProgress: (done, total) => {
+      showProgress(done, total);
+      supervision.loading(done, total);
+    },
     memoryLimitBytes: memory.data,
     clientMemoryLimitBytes: memory.clients,
     snapshotQueueMaxBytes: memory.snapshotQueue,
@@ -75,13 +86,15 @@ export async function serverMain(argv: readonly string[]): Promise<number> {
     enablesDebug: values["enable-debug-command"],
     logger,
   }).catch(async (error) => {
-    await port?.stop();
+    await Promise.all([port?.stop(), supervision.close()]);
     throw error;
   });
   const role = port?.observe(server) ?? server;
   const reloading = followListening(listening, sources, role, logger);
-  const ended = runUntilStopped(role, reloading, logger);
+  const ended = runUntilStopped(role, reloading, logger, supervision);
   heedSignals();
+  if (dataPath === undefined) logger.info("Nothing is kept on disk: --no-persist");
+  else logger.info(`Data folder: "${dataPath}"`, { fsync: values.fsync });
   logger.info(`Memory for data: ${formatSize(memory.data)}`, { reason: memory.reason });
   logger.info(`Memory for clients: ${formatSize(memory.clients)}`);
   if (server.loaded) logLoaded(server.loaded, logger);
@@ -89,6 +102,7 @@ export async function serverMain(argv: readonly string[]): Promise<number> {
     logger.warn("Replies may take 40 ms longer: socket options are not set", { reason: server.untuned });
   }
   logger.info(`listening on ${formatAddress(server.address)}`);
+  supervision.serving(server, `Listening on ${formatAddress(server.address)}`);
   return await ended;
 }
 

@@ -11,6 +11,7 @@
 import type { Client } from "../client/client.ts";
 import { ConnectionError, messageOf, ReplyError } from "../errors.ts";
 import { OUTPUT_END_MAX_MS, STOP_CHECK_MS, TYPED_AHEAD_MAX_BYTES } from "../limits.ts";
+import { listenForSignal } from "../operating_system.ts";
 import type { Colours } from "../terminal/colours.ts";
 import { Output } from "../terminal/output.ts";
 import { printable } from "../terminal/printable_text.ts";
@@ -24,16 +25,20 @@ import {
 } from "../terminal/terminal.ts";
 import { encodeTyped } from "../terminal/typed_text.ts";
 import { adviceFor } from "./advice.ts";
-import { clusterText } from "./cluster.ts";
-import { complete } from "./completion.ts";
+import { clusterText, isWatching, watchCluster } from "./cluster.ts";
+import { complete, type Completion } from "./completion.ts";
 import { formatError, formatReply, shapeOf, toJson } from "./format.ts";
 import type { Format } from "./format.ts";
+import { hintFor } from "./hints.ts";
 import { helpText } from "./help.ts";
 import type { History } from "./history.ts";
+import { completeNames } from "./live_names.ts";
 import { LineEditor } from "./line_editor.ts";
+import { LiveView } from "./live/live_view.ts";
 import { PlainEditor } from "./plain_editor.ts";
 import { TerminalInput } from "./terminal_input.ts";
 import { tokenize } from "./tokenizer.ts";
+import { TransactionState } from "./transaction_state.ts";
 
 /** The signals that end the shell, with their numbers. The exit status is 128 plus the number. */
 const END_SIGNALS = [["SIGHUP", 1], ["SIGQUIT", 3], ["SIGTERM", 15]] as const;
@@ -62,6 +67,7 @@ class InteractiveShell {
   readonly #output = new Output(Deno.stdout);
   readonly #input: TerminalInput;
   readonly #editor: LineEditor | PlainEditor;
+  readonly #transaction = new TransactionState();
   readonly #ended = Promise.withResolvers<number>();
   #isRunning = false;
   #isInterrupted = false;
@@ -71,6 +77,8 @@ class InteractiveShell {
   #isInputEnded = false;
   /** Whether the terminal is restored. Nothing is written to it after that. */
   #isOver = false;
+  /** The tool that shows something until Ctrl-C; `undefined` while there is none. */
+  #live: { readonly stopping: AbortController; readonly view: LiveView } | undefined;
   /** The timer that checks whether the process was stopped and continues. */
   #stopTimer: number | undefined;
 
@@ -79,12 +87,16 @@ class InteractiveShell {
     this.#client = client;
     this.#history = history;
     this.#format = format;
-    const prompt = `${client.address}> `;
+    const prompt = () => `${client.address}${this.#transaction.isOpen ? " (tx)" : ""}> `;
     const write = (text: string) => this.#print(text);
     this.#editor = this.#isDumb ? new PlainEditor(prompt, write, (line) => this.#takeLines([line])) : new LineEditor({
-      prompt,
+      get prompt() {
+        return prompt();
+      },
       write,
-      complete,
+      complete: (line) => this.#complete(line),
+      hint: hintFor,
+      colours,
       history: () => history.lines,
       size: terminalSize,
       takeLines: (lines) => this.#takeLines(lines),
@@ -110,9 +122,10 @@ class InteractiveShell {
     ];
     // In raw mode Ctrl-C is a key, so the signal comes from another process.
     listeners.push(["SIGINT", () => this.#isDumb ? this.#interruptDumb() : this.#ended.resolve(128 + 2)]);
+    const cleanups: (() => void)[] = [];
     if (!this.#isDumb) this.#print(enterRawMode());
     try {
-      for (const [signal, listener] of listeners) Deno.addSignalListener(signal, listener);
+      for (const [signal, listener] of listeners) cleanups.push(listenForSignal(signal, listener));
       this.#print(`Connected to ${this.#client.address}. "help" lists the commands, "exit" ends.\n`);
       this.#history.load();
       if (this.#history.problem !== undefined) this.#print(`${this.#history.problem}\n`);
@@ -122,7 +135,7 @@ class InteractiveShell {
       return await this.#ended.promise;
     } finally {
       clearTimeout(this.#stopTimer);
-      for (const [signal, listener] of listeners) Deno.removeSignalListener(signal, listener);
+      for (const cleanup of cleanups) cleanup();
       // A signal may arrive while a line is edited.
       this.#editor.pause();
       if (!this.#isDumb) this.#print(RAW_MODE_FAREWELL);
@@ -206,23 +219,56 @@ class InteractiveShell {
   async #send(command: string, words: readonly Uint8Array[]): Promise<void> {
     try {
       this.#isAwaiting = true;
-      if (command === "cluster") return this.#print(await clusterText(this.#client, words, this.#format));
+      if (isWatching(words)) return await this.#runLive((view) => watchCluster(this.#client, words, view));
+      if (command === "cluster") {
+        const { columns } = terminalSize();
+        return this.#print(await clusterText(this.#client, words, this.#format, columns, this.#colours));
+      }
       const reply = await this.#client.send(words);
+      this.#transaction.note(words, reply);
       // The client sends the password when it connects again, unless the command was only queued.
       if (command === "auth" && reply === "OK") this.#client.keepPassword(words.at(-1)!);
       if (!this.#isOver) this.#output.add(formatReply(reply, this.#format, shapeOf(words)));
     } catch (error) {
       if (error instanceof ReplyError) {
+        this.#transaction.note(words, error);
         const hint = this.#format === "human" ? adviceFor(words, error, "prompt") : "";
         return this.#print(formatError(error, this.#format, this.#colours) + hint);
       }
       if (!(error instanceof ConnectionError)) return this.#print(`${messageOf(error)}\n`);
+      this.#transaction.reset();
       if (this.#isInterrupted) return this.#print("Interrupted; the command may have taken effect\n");
       const outcome = error.sent ? "; the command may have taken effect" : "";
       this.#print(`${printable(error.message)}${outcome}. The next command connects again.\n`);
     } finally {
       this.#isAwaiting = false;
     }
+  }
+
+  /** Runs a tool that shows something until Ctrl-C. */
+  async #runLive(run: (view: LiveView) => Promise<void>): Promise<void> {
+    const stopping = new AbortController();
+    const view = new LiveView({
+      output: this.#output,
+      format: this.#format,
+      colours: this.#colours,
+      isTerminal: true,
+      stop: stopping.signal,
+    });
+    this.#live = { stopping, view };
+    try {
+      await run(view);
+    } finally {
+      this.#live = undefined;
+    }
+  }
+
+  /** Returns the completion of a line, with the names that the server has if it can be asked now. */
+  #complete(line: string): Completion | Promise<Completion> {
+    const completion = complete(line);
+    // In a transaction the question would be queued.
+    if (completion.names === undefined || !this.#client.connected || this.#transaction.isOpen) return completion;
+    return completeNames(completion, (request) => this.#client.send(request));
   }
 
   /**
@@ -234,7 +280,9 @@ class InteractiveShell {
     this.#isInterrupted = true;
     this.#output.discard();
     this.#print("^C\n");
-    if (this.#isAwaiting) this.#client.disconnect();
+    // A live tool ends by itself, and without harm to the connection.
+    if (this.#live !== undefined) this.#live.stopping.abort();
+    else if (this.#isAwaiting) this.#client.disconnect();
   }
 
   /** Handles Ctrl-C on a terminal that is not in raw mode, which has shown it. */
@@ -260,6 +308,7 @@ class InteractiveShell {
    * Restores the prompt after the process was stopped, by Ctrl-Z or another process. Its terminal may have been used.
    */
   #continue(): void {
+    this.#live?.view.frames.leave();
     if (this.#isDumb) {
       // The kernel has dropped the line that was being typed.
       if (!this.#isRunning) this.#editor.resume();

@@ -8,20 +8,29 @@
  * Rows that the terminal wraps are written without a line break, so that it wraps them again when its width changes.
  * Where terminals disagree on the width of a character, the cursor is moved by writing the text before it again.
  *
+ * A hint after the text is part of the last row. It is cut to the room in that row, so it never changes the rows. It
+ * has a colour.
+ *
  * This module does not write: each method returns the text to write.
  *
  * @module
  */
 
+import { type Colours, NO_COLOURS } from "../terminal/colours.ts";
 import type { ScreenSize } from "../terminal/terminal.ts";
+import { columnsOf, cutToColumns } from "../terminal/typed_text.ts";
 import { LineLayout } from "./line_layout.ts";
 
 interface ShownRow {
   readonly text: string;
   readonly columns: number;
   readonly isHard: boolean;
+  /** The position in the text at which the hint begins; its length if there is none. */
+  readonly hintAt: number;
 }
 
+/** The least room for a part of a hint. */
+const HINT_COLUMNS_MIN = 6;
 const LINE_FEED = "\r\n";
 const ERASE_TO_END_OF_ROW = "\x1b[K";
 const ERASE_BELOW = "\x1b[J";
@@ -37,9 +46,19 @@ export class LineDisplay {
   #cursorRow = 0;
   #cursorColumn = 0;
   #columns = 0;
+  readonly #colours: Colours;
 
-  /** Shows `text` with the cursor at `cursor`. */
-  show(text: string, cursor: number, size: ScreenSize): string {
+  /** @param colours the colours of hints */
+  constructor(colours = NO_COLOURS) {
+    this.#colours = colours;
+  }
+
+  /**
+   * Shows `text` with the cursor at `cursor`.
+   *
+   * @param hint a printable text to show after `text`, as far as there is room
+   */
+  show(text: string, cursor: number, size: ScreenSize, hint = ""): string {
     const { columns } = size;
     // The size may have changed before the signal about it.
     const erased = columns === this.#columns ? "" : this.eraseAfterResize(size);
@@ -49,8 +68,10 @@ export class LineDisplay {
     this.#scroll(row, layout.rows.length, size.rows);
     const visible = layout.rows.slice(this.#top, this.#top + size.rows);
     const rows = visible.map(({ start, end, columns, isHard }): ShownRow => {
-      return { text: layout.shown(start, end).text, columns, isHard };
+      const { text } = layout.shown(start, end);
+      return { text, columns, isHard, hintAt: text.length };
     });
+    if (hint !== "" && this.#top + rows.length === layout.rows.length) rows.push(withHint(rows.pop()!, hint, columns));
     const written = this.#write(rows, columns);
     this.#rows = rows;
     this.#columns = columns;
@@ -107,7 +128,7 @@ export class LineDisplay {
     const parts: string[] = [];
     let kept = 0;
     if (old.length > 0) {
-      kept = commonPlainLength(old[first]!.text, rows[first]!.text);
+      kept = commonPlainLength(old[first]!, rows[first]!);
       const isThere = first === this.#cursorRow && kept === this.#cursorColumn;
       // A cursor cannot be moved after a full row, and writing one more character is harmless.
       if (!isThere) kept = Math.max(0, kept - 1);
@@ -115,7 +136,7 @@ export class LineDisplay {
     }
     for (let i = first; i < rows.length; i++) {
       const row = rows[i]!;
-      parts.push(i === first ? row.text.slice(kept) : row.text);
+      parts.push(this.#painted(row, i === first ? kept : 0));
       const isLast = i === rows.length - 1;
       const isLonger = old[i] === undefined || old[i]!.columns > row.columns || old[i]!.text.length > row.text.length;
       const isMore = isLast && old.length > rows.length;
@@ -127,6 +148,11 @@ export class LineDisplay {
     // A cursor after a full row has no reliable column.
     this.#cursorColumn = rows.at(-1)!.columns < columns ? rows.at(-1)!.columns : -1;
     return parts.join("");
+  }
+
+  /** Returns the text of a row from a position on, with the colour of its hint. */
+  #painted({ text, hintAt }: ShownRow, from: number): string {
+    return text.slice(from, hintAt) + this.#colours.paint("faint", text.slice(Math.max(from, hintAt)));
   }
 
   /** Returns the first row to write; `rows.length` when the screen shows exactly these rows. */
@@ -151,15 +177,26 @@ export class LineDisplay {
 }
 
 function isSame(row: ShownRow, other: ShownRow): boolean {
-  return row.text === other.text && row.isHard === other.isHard;
+  return row.text === other.text && row.isHard === other.isHard && row.hintAt === other.hintAt;
+}
+
+/** Returns the last row with as much of the hint as fits it. A full row would move the cursor. */
+function withHint(row: ShownRow, hint: string, columns: number): ShownRow {
+  const room = columns - row.columns - 1;
+  const shown = room < HINT_COLUMNS_MIN && columnsOf(hint) > room ? "" : cutToColumns(hint, room).trimEnd();
+  return { ...row, text: row.text + shown, columns: row.columns + columnsOf(shown) };
 }
 
 /**
- * Returns how many characters at the beginning are equal, printable ASCII, and followed by such a character or nothing.
+ * Returns how many characters at the beginning are equal, of the same colour, printable ASCII, and followed by such a
+ * character or nothing.
  */
-function commonPlainLength(old: string, text: string): number {
+function commonPlainLength(old: ShownRow, row: ShownRow): number {
+  const end = old.hintAt === row.hintAt ? old.text.length : Math.min(old.hintAt, row.hintAt);
   let at = 0;
-  while (at < old.length && old[at] === text[at] && isPlain(text[at]) && isPlain(text[at + 1] ?? " ")) at++;
+  while (
+    at < end && old.text[at] === row.text[at] && isPlain(row.text[at]) && isPlain(row.text[at + 1] ?? " ")
+  ) at++;
   return at;
 }
 

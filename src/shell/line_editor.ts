@@ -8,10 +8,14 @@
  * A pasted text may have several lines. They are shown and can be edited as one text. Enter submits them together, and
  * only the first of them stays on the screen: the shell types the others again as it runs them.
  *
+ * A hint may follow the text. It is part of the picture while the cursor is at the end of the text, and never of the
+ * text: neither a submitted text nor one that stays on the screen has it.
+ *
  * @module
  */
 
 import { EDITED_TEXT_MAX_CHARACTERS, UNDO_MAX_COUNT, UNDO_TEXT_MAX_CHARACTERS } from "../limits.ts";
+import type { Colours } from "../terminal/colours.ts";
 import type { ScreenSize } from "../terminal/terminal.ts";
 import { nextCluster, previousCluster } from "../terminal/typed_text.ts";
 import { commonPrefix, inColumns } from "./completion.ts";
@@ -30,7 +34,15 @@ export interface EditorOptions {
   readonly prompt: string;
   /** Returns the present history, the newest line first. */
   history(): readonly string[];
-  complete(line: string): Completion;
+  /**
+   * Returns the completion of a line whose cursor is at its end. A promise must not reject. If the text or the cursor
+   * has changed when it resolves, its completion is dropped.
+   */
+  complete(line: string): Completion | Promise<Completion>;
+  /** Returns a printable text to show after a text while its cursor is at its end. */
+  hint?(text: string): string;
+  /** The colours of hints. Without colours there are none, since they would look like typed text. */
+  readonly colours?: Colours;
   write(text: string): void;
   size(): ScreenSize;
   /** Called on Enter with the lines of the text, at least one. {@linkcode LineEditor.start} begins the next text. */
@@ -47,7 +59,7 @@ type LastAction = "insert" | "kill" | "other";
 /** An editor of one text after another. */
 export class LineEditor {
   readonly #options: EditorOptions;
-  readonly #display = new LineDisplay();
+  readonly #display: LineDisplay;
   #text = "";
   #cursor = 0;
   #browser = new HistoryBrowser([]);
@@ -60,11 +72,14 @@ export class LineEditor {
   #undo: Draft[] = [];
   /** Whether an insertion was left out because the text would have become too long. */
   #isOverfull = false;
+  /** Whether the words of a completion are not known yet. */
+  #isCompleting = false;
   /** Whether a text is being edited; otherwise the editor does not own the screen. */
   #isActive = false;
 
   constructor(options: EditorOptions) {
     this.#options = options;
+    this.#display = new LineDisplay(options.colours);
   }
 
   /** The text that is being edited. */
@@ -94,7 +109,7 @@ export class LineEditor {
     while (at < keys.length && this.#isActive) {
       this.#apply(keys[at++]!);
     }
-    if (this.#isActive) this.#draw();
+    if (this.#isActive) this.#drawWithHint();
     return at;
   }
 
@@ -102,7 +117,7 @@ export class LineEditor {
   resize(): void {
     if (!this.#isActive) return;
     this.#options.write(this.#display.eraseAfterResize(this.#options.size()));
-    this.#draw();
+    this.#drawWithHint();
   }
 
   /** Moves to the row below the text and keeps it. Nothing is drawn before {@linkcode LineEditor.resume}. */
@@ -117,12 +132,20 @@ export class LineEditor {
   resume(): void {
     this.#isActive = true;
     this.#display.forget();
-    this.#draw();
+    this.#drawWithHint();
   }
 
-  #draw(): void {
+  /** Shows the text, as it stays on the screen. */
+  #draw(hint = ""): void {
     const { prompt, text, cursor } = this.#picture();
-    this.#options.write(this.#display.show(prompt + text, prompt.length + cursor, this.#options.size()));
+    this.#options.write(this.#display.show(prompt + text, prompt.length + cursor, this.#options.size(), hint));
+  }
+
+  /** Shows the text while it is edited. */
+  #drawWithHint(): void {
+    const { hint, colours } = this.#options;
+    const hasHint = colours?.areOn && this.#search === undefined && this.#cursor === this.#text.length;
+    this.#draw(hasHint ? hint?.(this.#text) : "");
   }
 
   #picture(): Draft & { prompt: string } {
@@ -360,11 +383,28 @@ export class LineEditor {
   }
 
   #complete(): void {
-    const before = this.#text.slice(this.#lineStart(), this.#cursor);
-    const { words, last, hint } = this.#options.complete(before);
+    if (this.#isCompleting) return;
+    const { text, cursor } = this.#draft();
+    const completion = this.#options.complete(text.slice(this.#lineStart(), cursor));
+    if (!(completion instanceof Promise)) return this.#applyCompletion(completion);
+    this.#isCompleting = true;
+    completion.then((found) => {
+      this.#isCompleting = false;
+      const isSame = this.#isActive && this.#search === undefined && this.#text === text && this.#cursor === cursor;
+      if (!isSame) return;
+      this.#applyCompletion(found);
+      this.#drawWithHint();
+    });
+  }
+
+  #applyCompletion(completion: Completion): void {
+    const { words, last, hint, note } = completion;
     const start = this.#cursor - last.length;
-    const common = commonPrefix(words);
-    if (common.length > last.length || words.length === 1) {
+    const common = completion.common ?? commonPrefix(words);
+    const isMore = completion.common === undefined
+      ? common.length > last.length || words.length === 1
+      : common !== last;
+    if (isMore) {
       this.#keepForUndo();
       this.#text = this.#text.slice(0, start) + common + this.#text.slice(this.#cursor);
       this.#cursor = start + common.length;
@@ -373,6 +413,6 @@ export class LineEditor {
     const shown = words.length > 0 ? inColumns(words, this.#options.size().columns) : hint;
     if (shown === undefined) return this.#options.write("\x07");
     this.#draw();
-    this.#options.write(`${this.#display.leave()}${shown}\r\n`);
+    this.#options.write(`${this.#display.leave()}${shown}\r\n${note === undefined ? "" : `${note}\r\n`}`);
   }
 }

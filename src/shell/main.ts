@@ -24,12 +24,13 @@ import { Output, OutputError } from "../terminal/output.ts";
 import { printable } from "../terminal/printable_text.ts";
 import { terminalSize } from "../terminal/terminal.ts";
 import { adviceFor } from "./advice.ts";
-import { clusterText } from "./cluster.ts";
+import { clusterText, isWatching, watchCluster } from "./cluster.ts";
 import { formatError, toJson } from "./format.ts";
 import type { Format } from "./format.ts";
 import { helpText } from "./help.ts";
 import { History } from "./history.ts";
 import { runInteractive } from "./interactive.ts";
+import { type LiveTool, runLive } from "./live/run_live.ts";
 import { readInput, sendOne, type Words } from "./one_command.ts";
 import { Status } from "./piped.ts";
 import { pipeStandardInput } from "./piped_main.ts";
@@ -82,7 +83,7 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
 }
 
 const COMMANDS_HINT = '\n"inmem client help" lists the commands, "inmem client help COMMAND" explains one.\n' +
-  '"inmem client cluster" shows the servers behind a proxy.\n';
+  '"inmem client cluster" shows the servers behind a proxy, and with --watch again and again.\n';
 
 type Values = OptionValues<typeof clientOptions>;
 
@@ -108,7 +109,11 @@ async function runOne(
   { format, colours, values }: { format: Format; colours: Colours; values: Values },
 ): Promise<number> {
   try {
-    if (String(words[0]).toLowerCase() === "cluster") return await print(await clusterText(client, words, format));
+    if (isWatching(words)) return await runLive(watching(client, words), { format, colours });
+    if (String(words[0]).toLowerCase() === "cluster") {
+      const width = Deno.stdout.isTerminal() ? terminalSize().columns : Infinity;
+      return await print(await clusterText(client, words, format, width, colours));
+    }
     const { isNil, bytes } = await sendOne(client, words, { format, isExact: values.raw, out: values.out });
     await print(bytes);
     if (!isNil) return Status.Done;
@@ -122,6 +127,17 @@ async function runOne(
     else await print(text);
     return Status.Refused;
   }
+}
+
+/** Returns `cluster --watch` as a tool. */
+function watching(client: Client, words: Words): LiveTool {
+  return {
+    isEndless: true,
+    run: async (view) => {
+      await watchCluster(client, words, view);
+      return Status.Done;
+    },
+  };
 }
 
 async function printHelp(topics: readonly string[], format: Format): Promise<number> {

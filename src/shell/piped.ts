@@ -21,7 +21,7 @@
  */
 
 import { decodeText, equalBytes } from "../bytes.ts";
-import type { ConnectionSettings, Value } from "../client/client.ts";
+import type { Argument, ConnectionSettings, Value } from "../client/client.ts";
 import { openReplies } from "../client/link.ts";
 import { commandOf, ReplyDelays } from "../client/reply_delay.ts";
 import { ConnectionError, InmemError, messageOf, ReplyError, UsageError } from "../errors.ts";
@@ -268,7 +268,7 @@ export class PipedRun implements ReplyConsumer {
   }
 
   /** Sends one request and waits for its reply. No other request may be in flight. */
-  #ask(request: readonly string[]): Promise<Value> {
+  #ask(request: readonly Argument[]): Promise<Value> {
     const stream = this.#stream!;
     this.#awaited = Promise.withResolvers();
     const { promise, reject } = this.#awaited;

@@ -8,13 +8,13 @@ import type { Key } from "./keys.ts";
 
 /** Collects the text of one line. It has the methods of the line editor that the shell uses. */
 export class PlainEditor {
-  readonly #prompt: string;
+  readonly #prompt: () => string;
   readonly #write: (text: string) => void;
   readonly #takeLine: (line: string) => void;
   #line = "";
   #isActive = false;
 
-  constructor(prompt: string, write: (text: string) => void, takeLine: (line: string) => void) {
+  constructor(prompt: () => string, write: (text: string) => void, takeLine: (line: string) => void) {
     this.#prompt = prompt;
     this.#write = write;
     this.#takeLine = takeLine;
@@ -24,7 +24,7 @@ export class PlainEditor {
   start(): void {
     this.#line = "";
     this.#isActive = true;
-    this.#write(this.#prompt);
+    this.#write(this.#prompt());
   }
 
   /** Takes keys until a line is complete. Returns the index of the first key that was not taken. */
@@ -56,6 +56,6 @@ export class PlainEditor {
 
   /** Shows the prompt again. */
   resume(): void {
-    this.#write(this.#prompt);
+    this.#write(this.#prompt());
   }
 }

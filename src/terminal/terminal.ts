@@ -11,6 +11,8 @@
  * @module
  */
 
+import { PLATFORM } from "../operating_system.ts";
+
 /** The size of a terminal. */
 export interface ScreenSize {
   readonly columns: number;
@@ -22,9 +24,6 @@ const PASTE_MARKS_OFF = "\x1b[?2004l";
 
 /** The size of a terminal that reports none, as some serial lines. */
 const DEFAULT_SIZE: ScreenSize = { columns: 80, rows: 24 };
-
-/** The signal number of a stop from the keyboard, on systems where it is known. */
-const SIGTSTP = 20;
 
 /** Returns whether the terminal obeys no control sequences. */
 export function isDumbTerminal(): boolean {
@@ -73,12 +72,13 @@ export function leaveRawMode(): void {
  * @returns whether the signal was sent; the process stops soon after, unless no shell could continue it
  */
 export function stopProcessGroup(): boolean {
-  if (Deno.build.os !== "linux") return false;
+  const { library: cLibrary } = PLATFORM;
+  if (cLibrary === undefined) return false;
   try {
     // Deno's own API needs another permission to send signals, which would also allow starting programs.
-    const library = Deno.dlopen("libc.so.6", { kill: { parameters: ["i32", "i32"], result: "i32" } });
+    const library = Deno.dlopen(cLibrary.path, { kill: { parameters: ["i32", "i32"], result: "i32" } });
     try {
-      return library.symbols.kill(0, SIGTSTP) === 0;
+      return library.symbols.kill(0, cLibrary.SIGTSTP) === 0;
     } finally {
       library.close();
     }

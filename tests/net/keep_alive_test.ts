@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { connect } from "../../src/client/client.ts";
 import { KEEP_ALIVE_IDLE_S } from "../../src/limits.ts";
 import { probeOften } from "../../src/net/keep_alive.ts";
-import { SystemSockets, TCP_KEEPIDLE } from "../../src/net/system_socket.ts";
+import { SystemSockets } from "../../src/net/system_socket.ts";
 import { FakeServer } from "../support/fake_server.ts";
 import { until } from "../support/until.ts";
 
@@ -13,7 +13,7 @@ function idleSeconds(port: number): (number | undefined)[] {
   using sockets = SystemSockets.open();
   const found: (number | undefined)[] = [];
   for (let descriptor = 0; descriptor < 1000; descriptor++) {
-    if (sockets.peerPort(descriptor) === port) found.push(sockets.getOption(descriptor, TCP_KEEPIDLE));
+    if (sockets.peerPort(descriptor) === port) found.push(sockets.getOption(descriptor, "TCP_KEEPIDLE"));
   }
   return found;
 }

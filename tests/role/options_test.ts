@@ -19,10 +19,11 @@ Deno.test("parseOptions() returns typed values, and defaults", () => {
   const { values, positional } = parseOptions(serverOptions, [], { environment: () => undefined });
   assertEquals(positional, []);
   assertEquals(values, {
+    config: undefined,
     addr: { hostname: "127.0.0.1", port: 9443 },
     cert: undefined,
     key: undefined,
-    data: "./inmem-data",
+    data: undefined,
     "no-persist": false,
     backup: undefined,
     "backup-folder": undefined,
@@ -43,6 +44,7 @@ Deno.test("parseOptions() returns typed values, and defaults", () => {
     plaintext: false,
     metrics: undefined,
     "metrics-edit": false,
+    "health-file": undefined,
     "log-format": "text",
     help: false,
   });

@@ -48,7 +48,12 @@ function terminalTest(name: string, run: (rig: Rig) => Promise<void>, env: Recor
   Deno.test({ name: `inmem client on a terminal ${name}${suffix}`, ignore: missing !== undefined }, async () => {
     await using server = new FakeServer(answer);
     const state = await Deno.makeTempDir({ prefix: "inmem-shell-" });
-    const terminal = await TerminalProgram.start({ INMEM_PASSWORD: "secret", XDG_STATE_HOME: state, ...env });
+    const terminal = await TerminalProgram.start({
+      INMEM_PASSWORD: "secret",
+      NO_COLOR: "1",
+      XDG_STATE_HOME: state,
+      ...env,
+    });
     const words = [...PROGRAM, "client", "--addr", `127.0.0.1:${server.port}`, "--plaintext"];
     const pidPath = join(state, "pid");
     await Deno.writeTextFile(

@@ -20,8 +20,10 @@ import { ROOT } from "../../cluster/role_process.ts";
 import { COMMANDS } from "../../src/catalog/specification.ts";
 import { EFFECTS, recordForm } from "../../src/effects.ts";
 import { ROLES } from "../../src/main.ts";
+import { type Feature, FEATURES, Platform, type System } from "../../src/operating_system.ts";
 import type { Option, OptionTable } from "../../src/role/options.ts";
 import { formatSize } from "../../src/role/quantities.ts";
+import { renderConfiguration } from "./library_package.ts";
 import { metricsByHeading } from "./metrics_page.ts";
 import { listFiles } from "./tidy/files.ts";
 
@@ -39,11 +41,13 @@ const PARTS: Readonly<Record<string, () => string>> = {
   options: optionsPart,
   effects: effectsPart,
   metrics: metricsPart,
+  platforms: platformsPart,
 };
 
 /** What generates a whole file, by the file's path. */
-const FILES: Readonly<Record<string, () => string>> = {
+const FILES: Readonly<Record<string, () => string | Promise<string>>> = {
   "cluster/grafana.json": () => grafanaJson(ROWS),
+  "deno.json": async () => renderConfiguration(await Deno.readTextFile(ROOT + "deno.json")),
 };
 
 /** The paths of the files that are generated as a whole. */
@@ -65,8 +69,8 @@ export async function renderPage(page: string): Promise<string> {
 }
 
 /** Returns the text of a file that is generated as a whole. */
-export function renderFile(path: string): Promise<string> {
-  return format(FILES[path]!(), path);
+export async function renderFile(path: string): Promise<string> {
+  return await format(await FILES[path]!(), path);
 }
 
 /** Returns whether a page has a generated part. */
@@ -139,6 +143,15 @@ function metricsPart(): string {
     const names = rows[0]!.length === 5 ? ["field of `info`", "Prometheus"] : ["Prometheus"];
     return `## ${heading}\n\n${table([...names, "type", "through a proxy", "meaning"], rows)}`;
   }).join("\n");
+}
+
+/** Returns a table of what inmem does on some systems only. */
+function platformsPart(): string {
+  const systems: readonly System[] = ["linux", "darwin", "windows"];
+  const rows = Object.values<Feature>(FEATURES).map(({ title, systems: having }) => {
+    return [title, ...systems.map((system) => having.includes(system) ? "yes" : "no")];
+  });
+  return table(["feature", ...systems.map((os) => new Platform({ os, arch: "aarch64" }).title)], rows);
 }
 
 /** Returns the placeholder for the value of an option, as `--help` shows it. */

@@ -16,6 +16,9 @@ export class Screen {
   readonly rows: number;
   /** The cells with the text that each shows. Rows that were scrolled away come first. */
   #cells: string[][];
+  /** The texts of the cells that have a colour, in the same arrangement; others are empty. */
+  #coloured: string[][];
+  #hasColour = false;
   #row = 0;
   #column = 0;
   /** Whether the next character begins a new row, since the last one has filled this row. */
@@ -26,6 +29,7 @@ export class Screen {
     this.columns = columns;
     this.rows = rows;
     this.#cells = Array.from({ length: rows }, () => this.#blankRow());
+    this.#coloured = Array.from({ length: rows }, () => this.#blankRow());
   }
 
   /** The position of the next character, counted from the top left of the screen. */
@@ -36,6 +40,19 @@ export class Screen {
   /** The rows on the screen, without trailing spaces. */
   get lines(): string[] {
     return this.#cells.slice(this.#top, this.#top + this.rows).map((row) => row.join("").trimEnd());
+  }
+
+  /** The rows on the screen with only the text that has a colour. */
+  get colouredLines(): string[] {
+    return this.#coloured.slice(this.#top, this.#top + this.rows).map((row) => row.join("").trimEnd());
+  }
+
+  /** The rows on the screen without the text that has a colour. */
+  get plainLines(): string[] {
+    return this.#cells.slice(this.#top, this.#top + this.rows).map((row, index) => {
+      const coloured = this.#coloured[this.#top + index]!;
+      return row.map((cell, column) => coloured[column] === " " ? cell : " ").join("").trimEnd();
+    });
   }
 
   /** The whole text, including rows that were scrolled away, without empty rows at the end. */
@@ -55,7 +72,8 @@ export class Screen {
 
   #obey(parameters: string, letter: string): void {
     const count = Number(parameters || "1");
-    if (letter === "A") this.#move(this.#row - count, this.#column);
+    if (letter === "m") this.#hasColour = parameters !== "0";
+    else if (letter === "A") this.#move(this.#row - count, this.#column);
     else if (letter === "B") this.#move(this.#row + count, this.#column);
     else if (letter === "C") this.#move(this.#row, this.#column + count);
     else if (letter === "H" && parameters === "") this.#move(0, 0);
@@ -81,6 +99,7 @@ export class Screen {
       const before = this.#isWrapPending ? this.#column : Math.max(0, this.#column - 1);
       const at = cells[before] === SECOND_HALF ? before - 1 : before;
       cells[at] += character;
+      if (this.#hasColour) this.#coloured[this.#top + this.#row]![at] += character;
       return;
     }
     if (this.#isWrapPending || this.#column + width > this.columns) {
@@ -90,6 +109,11 @@ export class Screen {
     const target = this.#cellsOf(this.#row);
     target[this.#column] = character;
     if (width === 2) target[this.#column + 1] = SECOND_HALF;
+    const coloured = this.#coloured[this.#top + this.#row]!;
+    coloured.fill(" ", this.#column, this.#column + width);
+    if (this.#hasColour) {
+      coloured.splice(this.#column, width, ...(width === 2 ? [character, SECOND_HALF] : [character]));
+    }
     this.#isWrapPending = this.#column + width >= this.columns;
     this.#column = Math.min(this.#column + width, this.columns - 1);
   }
@@ -97,6 +121,7 @@ export class Screen {
   #lineFeed(): void {
     if (this.#row < this.rows - 1) return this.#move(this.#row + 1, this.#column);
     this.#cells.push(this.#blankRow());
+    this.#coloured.push(this.#blankRow());
     this.#top++;
     this.#isWrapPending = false;
   }
@@ -109,6 +134,7 @@ export class Screen {
 
   #eraseRow(row: number, from: number): void {
     this.#cellsOf(row).fill(" ", from);
+    this.#coloured[this.#top + row]!.fill(" ", from);
   }
 
   #cellsOf(row: number): string[] {

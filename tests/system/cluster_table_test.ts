@@ -15,20 +15,22 @@ systemTest("inmem client cluster shows the servers behind a proxy", longOnly, as
   await test.step("prints a table", async () => {
     const { code, stdout, stderr } = await launcher.client(proxy, ["cluster"]);
     assertEquals({ code, stderr }, { code: 0, stderr: "" });
-    const [heading, ...lines] = stdout.trimEnd().split("\n");
+    const [heading, ...rows] = stdout.trimEnd().split("\n");
+    const lines = rows.slice(0, -1);
     assertEquals(
       heading!.split(/ +/),
-      ["server", "state", "weight", "slots", "keys", "memory", "ops/s", "p50", "p99", "errors", "connections"],
+      ["server", "state", "weight", "slots", "lent", "keys", "memory", "ops/s", "p50", "p99", "errors", "connections"],
     );
     assertEquals(lines.length, 3);
     lines.forEach((line, index) => {
       assert(line.startsWith(servers[index]!.address), line);
       assertMatch(
         line,
-        / up +1 +3[0-9]\.[0-9]{2} % +[0-9]+ +[0-9.]+[km]b +[0-9]+( +[0-9]+\.[0-9]{2} ms){2} +0 +[0-9]+$/,
+        / up +1 +3[0-9]\.[0-9]{2} % +0 +[0-9]+ +[0-9.]+[km]b +[0-9]+( +[0-9]+\.[0-9]{2} ms){2} +0 +[0-9]+$/,
       );
       assertEquals(line.length, heading!.length);
     });
+    assertMatch(rows.at(-1)!, new RegExp(`^total +3/3 up +3 +100\\.00 % +0 +${KEYS_COUNT} `));
   });
 
   await test.step("prints one line of JSON", async () => {

@@ -1,0 +1,115 @@
+/**
+ * The parts that the live tools of `inmem client` share: their output, and how they repeat and end.
+ *
+ * ```text
+ * one command        signals ──► run_live.ts ──┐
+ *                                              ├──► stop ──► the tool returns, and its last lines are written
+ * the prompt         Ctrl-C ──► interactive ───┘
+ * ```
+ *
+ * A tool never writes faster than its output takes the bytes: it waits for {@linkcode LiveView.room} before it asks for
+ * more.
+ *
+ * @module
+ */
+
+import type { Colours } from "../../terminal/colours.ts";
+import type { Output } from "../../terminal/output.ts";
+import { isDumbTerminal, type ScreenSize, terminalSize } from "../../terminal/terminal.ts";
+import type { Format } from "../format.ts";
+import { Frames } from "./frames.ts";
+
+/** The size of an output that is not a terminal: nothing has to fit. */
+const UNLIMITED_SIZE: ScreenSize = { columns: Infinity, rows: Infinity };
+
+/** The output of a live tool. */
+export class LiveView {
+  readonly output: Output;
+  readonly format: Format;
+  readonly colours: Colours;
+  readonly frames: Frames;
+  /** Whether the output is a terminal, so that a person reads it. */
+  readonly isTerminal: boolean;
+  /** Whether the output is a terminal that can be redrawn. */
+  readonly isRedrawn: boolean;
+  /** The signal that is aborted when the tool shall end. */
+  readonly stop: AbortSignal;
+  readonly #stopped: Promise<void>;
+
+  /** @param isTerminal whether `output` writes to the terminal of standard output */
+  constructor(
+    { output, format, colours, isTerminal, stop }: Pick<LiveView, "output" | "format" | "colours" | "stop"> & {
+      readonly isTerminal: boolean;
+    },
+  ) {
+    this.output = output;
+    this.format = format;
+    this.colours = colours;
+    this.stop = stop;
+    this.isTerminal = isTerminal;
+    this.isRedrawn = isTerminal && !isDumbTerminal();
+    this.frames = new Frames(output, this.isRedrawn, () => this.size);
+    this.#stopped = stop.aborted
+      ? Promise.resolve()
+      : new Promise((resolve) => stop.addEventListener("abort", () => resolve(), { once: true }));
+  }
+
+  /** The size that lines have to fit. */
+  get size(): ScreenSize {
+    return this.isTerminal ? terminalSize() : UNLIMITED_SIZE;
+  }
+
+  /** Whether the tool shall end: it was stopped, or its output has no reader any more. */
+  get isOver(): boolean {
+    return this.stop.aborted || this.output.failed;
+  }
+
+  /** Writes lines. */
+  print(...lines: readonly string[]): void {
+    for (const line of lines) this.output.add(`${line}\n`);
+  }
+
+  /** Resolves when few enough bytes wait to be written, or the tool shall end. */
+  async room(): Promise<void> {
+    await Promise.race([this.output.room(), this.#stopped]);
+  }
+
+  /** Waits for a result; returns `undefined` if the tool shall end before. */
+  async orStopped<T>(result: Promise<T>): Promise<T | undefined> {
+    // The result may be an error after the waiting has ended.
+    result.catch(() => {});
+    return await Promise.race([result, this.#stopped, this.output.failing]) ?? undefined;
+  }
+
+  /** Waits for some time, or until the tool shall end. */
+  async pause(durationMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, Math.max(0, durationMs));
+    await this.orStopped(promise);
+    clearTimeout(timer);
+  }
+}
+
+/** How often a tool reports, and for how long. */
+export interface Pace {
+  readonly intervalMs: number;
+  /** How long the tool runs; `undefined` until it is stopped. */
+  readonly durationMs?: number;
+}
+
+/**
+ * Runs a step again and again, at the beginning of each interval, until the view's tool shall end or the duration is
+ * over. A step that takes longer than an interval delays the next one.
+ */
+export async function repeat(view: LiveView, pace: Pace, step: () => Promise<void>): Promise<void> {
+  const { intervalMs, durationMs = Infinity } = pace;
+  const endMs = performance.now() + durationMs;
+  for (let nextMs = performance.now();;) {
+    await step();
+    await view.room();
+    nextMs = Math.max(nextMs + intervalMs, performance.now());
+    if (view.isOver || nextMs > endMs) return;
+    await view.pause(nextMs - performance.now());
+    if (view.isOver) return;
+  }
+}

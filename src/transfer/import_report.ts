@@ -1,0 +1,82 @@
+/**
+ * What an import has done: the counts, and what has ended it.
+ *
+ * The report is exact. A key counts as imported when the server has confirmed its last request, and no other does.
+ *
+ * @module
+ */
+
+import { decodeText } from "../bytes.ts";
+import { printableLine } from "../terminal/printable_text.ts";
+import { formatCount } from "../terminal/progress.ts";
+
+/** The counts of an import, in keys. */
+export class ImportReport {
+  /** Keys that the server has confirmed. */
+  imported = 0;
+  /** Keys that were left out, because they exist. */
+  existing = 0;
+  /** Keys that were left out, because their deadlines have passed. */
+  expired = 0;
+  /** Keys that were left out, because their values have no elements. */
+  empty = 0;
+  /** Keys of databases that were not chosen. */
+  otherDatabase = 0;
+  /** What inmem does not have and was left out, by name. */
+  readonly unsupported = new Map<string, number>();
+  /** The last key that was imported. */
+  lastKey: Uint8Array | undefined;
+  /** The key of which only a part was imported. */
+  partialKey: Uint8Array | undefined;
+  /** The keys whose requests were sent and not confirmed, because the connection was lost. */
+  unconfirmed = 0;
+  /** The first of these keys. */
+  unconfirmedKey: Uint8Array | undefined;
+
+  /** Counts what inmem does not have. */
+  countUnsupported(name: string): void {
+    this.unsupported.set(name, (this.unsupported.get(name) ?? 0) + 1);
+  }
+
+  /** The number of keys whose fate is known, for the progress line. */
+  get done(): number {
+    return this.imported + this.existing + this.expired + this.empty;
+  }
+
+  /** Returns the counts as a sentence, without its full stop. */
+  text(): string {
+    const parts = [`${keys(this.imported)} imported`];
+    const left: string[] = [];
+    if (this.existing > 0) left.push(`${formatCount(this.existing)} that exist`);
+    if (this.expired > 0) left.push(`${formatCount(this.expired)} expired`);
+    if (this.empty > 0) left.push(`${formatCount(this.empty)} without elements`);
+    if (this.otherDatabase > 0) left.push(`${formatCount(this.otherDatabase)} of other databases`);
+    for (const [name, count] of this.unsupported) left.push(`${formatCount(count)} × ${name}`);
+    if (left.length > 0) parts.push(`left out: ${left.join(", ")}`);
+    return parts.join("; ");
+  }
+
+  /** Returns sentences that say exactly what an import has done that did not come to its end. */
+  partText(): string {
+    const sentences = [`${this.text()}.`];
+    if (this.lastKey !== undefined) sentences.push(`The last imported key is ${nameOf(this.lastKey)}.`);
+    if (this.partialKey !== undefined) sentences.push(`Key ${nameOf(this.partialKey)} is imported in part.`);
+    if (this.unconfirmedKey !== undefined) {
+      const first = nameOf(this.unconfirmedKey);
+      sentences.push(`Whether the next ${keys(this.unconfirmed)} are imported, from ${first} on, is not known.`);
+    }
+    return sentences.join(" ");
+  }
+}
+
+function keys(count: number): string {
+  return count === 1 ? "1 key" : `${formatCount(count)} keys`;
+}
+
+const NAME_MAX_LENGTH = 64;
+
+/** Returns a key in quotes, for a message. */
+export function nameOf(key: Uint8Array): string {
+  const text = printableLine(decodeText(key, 0, Math.min(key.length, 4 * NAME_MAX_LENGTH)));
+  return text.length > NAME_MAX_LENGTH ? `"${text.slice(0, NAME_MAX_LENGTH)}…"` : `"${text}"`;
+}
