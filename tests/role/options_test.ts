@@ -195,7 +195,7 @@ Deno.test("parseOptions() prefers the command line to the environment, and the e
   const { values } = parseOptions(serverOptions, ["--addr", ":2", "--no-auth=no"], { environment, file });
   assertEquals(values.addr.port, 2);
   assertEquals([values["no-auth"], values.plaintext, values.eviction], [false, false, "none"]);
-  assertEquals([values.data, values.fsync], ["./inmem-data", "never"]);
+  assertEquals([values.data, values.fsync], [undefined, "never"]);
   assertEquals(parseOptions(serverOptions, ["--no-auth=no", "--no-auth"], { environment }).values["no-auth"], true);
   assertEquals(parseOptions(certsOptions, [], { environment }).values.host, ["a", "b"]);
   assertEquals(parseOptions(certsOptions, ["--host", "c"], { environment }).values.host, ["c"]);
