@@ -960,8 +960,15 @@ export const BULK_BATCH_BYTES = 256 * 1024;
 export const BULK_IN_FLIGHT_MAX_BYTES = 4 * 1024 * 1024;
 /** How long a bulk stream reads the last replies after a write has failed. */
 export const BULK_LAST_REPLIES_MS = 1_000;
-/** The most commands that the piped client has in flight: enough to keep a connection busy. */
-export const PIPED_IN_FLIGHT_MAX_COUNT = 1_024;
+/** The most commands that the piped client has in flight, a power of two: enough to keep a connection busy. */
+export const PIPED_IN_FLIGHT_MAX_COUNT = 4_096;
+/**
+ * The bytes of replies for a slow reader of the output beyond which the piped client reads no more replies. This
+ * happens only when replies become much larger while many requests are in flight.
+ */
+export const OUTPUT_HELD_MAX_BYTES = 64 * 1024 * 1024;
+/** The length of a line for which the piped client keeps a buffer. */
+export const LINE_SIZE_KEEP_BYTES = 64 * 1024;
 /** The most lines of history that the interactive client keeps. */
 export const HISTORY_MAX_COUNT = 1_000;
 /** The most characters of history that the interactive client keeps, in UTF-16 units. */

@@ -336,6 +336,12 @@ export const clientOptions = {
       help: "when the prompt shows a reply page by page; auto means when it exceeds the screen",
     },
     json: { kind: "flag", help: "print replies as JSON" },
+    quiet: { kind: "flag", onlyTyped: true, help: "print no replies to the lines of standard input, only errors" },
+    "stop-on-error": {
+      kind: "flag",
+      onlyTyped: true,
+      help: "end at the first line of standard input that is refused; each line then waits for the one before",
+    },
     raw: {
       kind: "flag",
       help: "print replies raw, also on a terminal; the reply of one command exactly, without a newline after it",

@@ -19,7 +19,7 @@ import { type Colours, NO_COLOURS } from "../terminal/colours.ts";
 import { printableLine } from "../terminal/printable_text.ts";
 import { toJson } from "./format.ts";
 import type { Format } from "./format.ts";
-import { askFreshServers, askServers, type ServerRow } from "./live/cluster_facts.ts";
+import { type Asker, askFreshServers, askServers, type ServerRow } from "./live/cluster_facts.ts";
 import { clusterLines } from "./live/cluster_table.ts";
 import { cutEnd } from "./live/columns.ts";
 import { type LiveView, repeat } from "./live/live_view.ts";
@@ -43,7 +43,7 @@ interface ClusterRequest {
  * @throws {ReplyError} when the client's server is not a proxy, or refuses
  */
 export async function clusterText(
-  client: Client,
+  client: Asker,
   words: Words,
   format: Format,
   width = Infinity,

@@ -4,7 +4,7 @@
  * | called with | does |
  * |---|---|
  * | a command | runs it; its arguments are sent as typed, in UTF-8 |
- * | no command, input from a file or pipe | runs each line (`shell/piped.ts`) |
+ * | no command, input from a file or pipe | runs each line (`shell/piped_main.ts`) |
  * | no command, on a terminal | prompts for commands (`shell/interactive.ts`) |
  *
  * Replies are for people when standard output is a terminal, otherwise raw (`shell/format.ts`). In raw form error
@@ -18,7 +18,7 @@ import { ConnectionError, ReplyError, StartError, UsageError } from "../errors.t
 import { clientOptions } from "../role/option_tables.ts";
 import { helpText as optionsHelp, type OptionValues, parseOptions } from "../role/options.ts";
 import { stateFolder } from "../role/state_folder.ts";
-import { connectTo, resolveTarget } from "../target/connect.ts";
+import { connectTo, resolveTarget, settingsOf } from "../target/connect.ts";
 import { type ColourChoice, type Colours, coloursFor } from "../terminal/colours.ts";
 import { Output, OutputError } from "../terminal/output.ts";
 import { printable } from "../terminal/printable_text.ts";
@@ -33,7 +33,8 @@ import { terminalLook } from "./human.ts";
 import { runInteractive } from "./interactive.ts";
 import { isListening, isWatching } from "./live/live_words.ts";
 import { readInput, sendOne, type Words } from "./one_command.ts";
-import { runPiped, Status } from "./piped.ts";
+import { Status } from "./piped.ts";
+import { pipeStandardInput } from "./piped_main.ts";
 
 /**
  * Runs `inmem client`.
@@ -62,19 +63,19 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
       });
     }
     const words = values.stdin ? [...positional, await readInput(Deno.stdin)] : positional;
+    // Without a terminal on both sides there is no user to prompt.
+    if (words.length === 0 && !(Deno.stdin.isTerminal() && Deno.stdout.isTerminal())) {
+      const options = { format, quiet: values.quiet, stopOnError: values["stop-on-error"] };
+      return await pipeStandardInput(await settingsOf(target), options);
+    }
     const client = await connectTo(target);
     try {
       if (words.length > 0) return await runOne(client, words, { format, colours, values });
-      // Without a terminal on both sides there is no user to prompt.
-      if (Deno.stdin.isTerminal() && Deno.stdout.isTerminal()) {
-        return await runInteractive(client, target, new History(historyPath()), {
-          format,
-          colours,
-          hasPages: values.pager === "auto",
-        });
-      }
-      const streams = { input: Deno.stdin.readable, output: Deno.stdout, errors: Deno.stderr };
-      return await runPiped(client, streams, format);
+      return await runInteractive(client, target, new History(historyPath()), {
+        format,
+        colours,
+        hasPages: values.pager === "auto",
+      });
     } finally {
       client.disconnect();
       await client.close();
