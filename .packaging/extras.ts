@@ -7,7 +7,7 @@
 /** The shells that have completions. */
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 
-/** One of these shells. */
+/** The name of a shell that has completions. */
 export type Shell = (typeof SHELLS)[number];
 
 /** The texts that belong to a binary. */
