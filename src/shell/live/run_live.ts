@@ -16,6 +16,7 @@
  */
 
 import { OUTPUT_END_MAX_MS } from "../../limits.ts";
+import { listenForSignal } from "../../operating_system.ts";
 import type { Colours } from "../../terminal/colours.ts";
 import { Output } from "../../terminal/output.ts";
 import type { Format } from "../format.ts";
@@ -55,13 +56,13 @@ export async function runLive(
   }]);
   // The terminal was used by others while this process was stopped.
   listeners.push(["SIGCONT", () => view.frames.leave()]);
-  for (const [signal, listener] of listeners) Deno.addSignalListener(signal, listener);
+  const cleanups = listeners.map(([signal, listener]) => listenForSignal(signal, listener));
   let status: number;
   try {
     status = await run(view);
     await flush(output, stopping.signal);
   } finally {
-    for (const [signal, listener] of listeners) Deno.removeSignalListener(signal, listener);
+    for (const cleanup of cleanups) cleanup();
   }
   if (output.failure !== undefined) throw output.failure;
   if (signalNumber === 0) return status;
