@@ -291,10 +291,14 @@ terminalTest(
     await terminal.type("drop\r");
     // The client does not show that the connection is lost before there is a key.
     await terminal.expect(() => server.requests.at(-1)?.[0] === "drop", "the request");
-    for (;;) {
-      await terminal.type("\x05");
-      await terminal.see("> ");
-      if (terminal.screen.lines[terminal.screen.cursor.row] === prompt.trimEnd()) break;
+    const line = () => terminal.screen.lines[terminal.screen.cursor.row]!;
+    await terminal.expect(() => line().endsWith("(tx)>") || line() === prompt.trimEnd(), "the prompt after it");
+    for (let isSeen = false; !isSeen;) {
+      await terminal.type("x");
+      await terminal.expect(() => line().endsWith("> x"), "a prompt");
+      isSeen = line() === `${prompt}x`;
+      await terminal.type("\x7f");
+      await terminal.expect(() => line().endsWith(">"), "an empty prompt");
     }
     await terminal.type("set lost 1\r");
     await terminal.see("and the transaction with it");
