@@ -213,12 +213,17 @@ class InteractiveShell {
   /** Returns the text before the cursor of an empty line. */
   #prompt(): string {
     if (this.#statements.isUnfinished) return "…> ";
-    return `${this.#client.address}${this.#transaction.isOpen ? " (tx)" : ""}> `;
+    return `${this.#client.address}${this.#isQueueing ? " (tx)" : ""}> `;
   }
 
   #hint(text: string): string {
     if (!this.#statements.isUnfinished) return hintFor(text);
     return text === "" ? "a quote is open; Ctrl-C drops the command" : "";
+  }
+
+  /** Whether the server queues commands. A transaction ends with its connection. */
+  get #isQueueing(): boolean {
+    return this.#transaction.isOpen && this.#client.connected;
   }
 
   /** Runs one line; resolves to `false` when it ends the shell. */
@@ -259,6 +264,12 @@ class InteractiveShell {
   /** Sends a command and shows its reply. Resolves to `false` when the connection is lost. */
   async #send(command: string, words: readonly Uint8Array[]): Promise<boolean> {
     const { format, colours } = this.#settings;
+    if (this.#transaction.isOpen && !this.#client.connected) {
+      // A new connection would run the command immediately instead of queueing it.
+      this.#transaction.reset();
+      this.#print("The connection was lost, and the transaction with it: nothing was run. Begin again with multi\n");
+      return false;
+    }
     try {
       this.#isAwaiting = true;
       if (isListening(words)) {
@@ -370,7 +381,7 @@ class InteractiveShell {
   #complete(line: string): Completion | Promise<Completion> {
     const completion = complete(line);
     // In a transaction the question would be queued.
-    if (completion.names === undefined || !this.#client.connected || this.#transaction.isOpen) return completion;
+    if (completion.names === undefined || !this.#client.connected || this.#isQueueing) return completion;
     return completeNames(completion, (request) => this.#client.send(request));
   }
 

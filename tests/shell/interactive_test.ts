@@ -27,6 +27,10 @@ const answer: FakeHandler = (request, peer) => {
     incr: () => peer.refuse("ERR", "value is not an integer"),
     blpop: () => {},
     multi: () => peer.reply("OK"),
+    drop: () => {
+      peer.reply("OK");
+      setTimeout(() => void peer.close(), 0);
+    },
     discard: () => peer.reply("OK"),
     keys: () => peer.reply(Array.from({ length: 100 }, (_, i) => encodeText(`\x1b[31mkey ${i}`))),
     scan: () => peer.reply([encodeText("0"), [encodeText("evil\x1b[2J"), encodeText("evil\nb")]]),
@@ -281,6 +285,25 @@ terminalTest(
     await terminal.type("\x15discard\r");
     await terminal.seeLine(prompt.trimEnd());
     assertEquals(server.requests.filter(([name]) => name === "scan").length, scans);
+    // A transaction ends with its connection, and no command of it runs by itself.
+    await terminal.type("multi\r");
+    await terminal.seeLine(`${prompt.slice(0, -2)} (tx)>`);
+    await terminal.type("drop\r");
+    // The client does not show that the connection is lost before there is a key.
+    await terminal.expect(() => server.requests.at(-1)?.[0] === "drop", "the request");
+    const line = () => terminal.screen.lines[terminal.screen.cursor.row]!;
+    await terminal.expect(() => line().endsWith("(tx)>") || line() === prompt.trimEnd(), "the prompt after it");
+    for (let isSeen = false; !isSeen;) {
+      await terminal.type("x");
+      await terminal.expect(() => line().endsWith("> x"), "a prompt");
+      isSeen = line() === `${prompt}x`;
+      await terminal.type("\x7f");
+      await terminal.expect(() => line().endsWith(">"), "an empty prompt");
+    }
+    await terminal.type("set lost 1\r");
+    await terminal.see("and the transaction with it");
+    assertFalse(server.requests.some(([name, key]) => name === "set" && key === "lost"));
+    await terminal.seeLine(prompt.trimEnd());
     // A quote may have several lines.
     await terminal.type('size "one\r');
     await terminal.seeLine("…> a quote is open; Ctrl-C drops the command");
