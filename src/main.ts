@@ -44,6 +44,16 @@ export const ROLES: Readonly<Record<string, Role>> = {
     load: async () => (await import("./shell/main.ts")).clientMain,
     tables: async () => [(await import("./role/option_tables.ts")).clientOptions],
   },
+  export: {
+    summary: "writes keys to JSON lines or CSV",
+    load: async () => (await import("./transfer/export.ts")).exportMain,
+    tables: async () => [(await import("./role/transfer_options.ts")).exportOptions],
+  },
+  import: {
+    summary: "imports keys from RDB files, JSON lines or CSV",
+    load: async () => (await import("./transfer/import.ts")).importMain,
+    tables: async () => [(await import("./role/transfer_options.ts")).importOptions],
+  },
   check: {
     summary: "verifies data on disk",
     load: async () => (await import("./offline/check.ts")).checkMain,

@@ -13,7 +13,6 @@
  * @module
  */
 
-import type { Client } from "../client/client.ts";
 import { ReplyError, UsageError } from "../errors.ts";
 import { PASSWORD_TRIES_MAX_COUNT, PASSWORD_TYPED_MAX_BYTES } from "../limits.ts";
 
@@ -22,6 +21,13 @@ export interface QuestionTerminal {
   read(target: Uint8Array): Promise<number | null>;
   write(text: string): void;
   setRaw(isRaw: boolean): void;
+}
+
+/** A connection that can be authenticated. */
+export interface Authenticated {
+  /** `host:port`. */
+  readonly address: string;
+  auth(password: string): Promise<void>;
 }
 
 /** The user has ended the question without a password, or a signal has ended it. */
@@ -84,7 +90,7 @@ export async function askPassword(address: string, terminal = OWN_TERMINAL): Pro
  * @throws {ReplyError} when the last one is refused, too
  * @throws {QuestionEnded} when the user gives none
  */
-export async function authenticateByQuestion(client: Client, terminal = OWN_TERMINAL): Promise<void> {
+export async function authenticateByQuestion(client: Authenticated, terminal = OWN_TERMINAL): Promise<void> {
   for (let tries = 1;; tries++) {
     const password = await askPassword(client.address, terminal);
     try {
