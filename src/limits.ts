@@ -960,8 +960,15 @@ export const BULK_BATCH_BYTES = 256 * 1024;
 export const BULK_IN_FLIGHT_MAX_BYTES = 4 * 1024 * 1024;
 /** How long a bulk stream reads the last replies after a write has failed. */
 export const BULK_LAST_REPLIES_MS = 1_000;
-/** The most commands that the piped client has in flight: enough to keep a connection busy. */
-export const PIPED_IN_FLIGHT_MAX_COUNT = 1_024;
+/** The most commands that the piped client has in flight, a power of two: enough to keep a connection busy. */
+export const PIPED_IN_FLIGHT_MAX_COUNT = 4_096;
+/**
+ * The bytes of replies for a slow reader of the output beyond which the piped client reads no more replies. This
+ * happens only when replies become much larger while many requests are in flight.
+ */
+export const OUTPUT_HELD_MAX_BYTES = 64 * 1024 * 1024;
+/** The length of a line for which the piped client keeps a buffer. */
+export const LINE_SIZE_KEEP_BYTES = 64 * 1024;
 /** The most lines of history that the interactive client keeps. */
 export const HISTORY_MAX_COUNT = 1_000;
 /** The most characters of history that the interactive client keeps, in UTF-16 units. */
@@ -984,6 +991,14 @@ export const UNDO_TEXT_MAX_CHARACTERS = 64 * 1024;
 export const KEY_SEQUENCE_MAX_BYTES = 64;
 /** How long an Escape waits for the rest of a sequence before it counts as the Escape key. */
 export const ESCAPE_KEY_DELAY_MS = 50;
+/** The longest value that a terminal shows completely, in characters as they are shown. */
+export const SHOWN_VALUE_MAX_CHARACTERS = 4_096;
+/** The fewest items of a reply that are counted for the user. */
+export const COUNTED_ITEMS_MIN_COUNT = 11;
+/** The shortest time of a reply that is shown to the user. */
+export const SLOW_REPLY_MIN_MS = 500;
+/** The most repetitions of a command at the prompt, as in `5 ping`. */
+export const REPEAT_MAX_COUNT = 1_000_000;
 /** The longest line at the prompt for which a hint is computed, in UTF-16 units. */
 export const HINTED_LINE_MAX_CHARACTERS = 4_096;
 /** The most names of keys that the Tab key offers. */

@@ -123,7 +123,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   load: ["memory", "wire", "wire/native", "wire/resp", "net", "client"],
   // The server that a tool talks to.
   target: ["client", "role"],
-  shell: ["catalog", "client", "role", "std", "target", "terminal"],
+  shell: ["catalog", "metrics", "wire", "wire/resp", "net", "terminal", "client", "load", "role", "std", "target"],
   transfer: ["wire/native", "client", "role", "load", "target", "terminal"],
   offline: ["log", "role"],
   // The entry points.

@@ -371,7 +371,7 @@ export class Link {
 }
 
 /** Opens the reply to `exec`, whose items are replies themselves. It is nil when a watched key has changed. */
-function openReplies(value: Value): Value {
+export function openReplies(value: Value): Value {
   return Array.isArray(value) ? value.map(openReply) : value;
 }
 

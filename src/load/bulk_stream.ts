@@ -21,8 +21,8 @@
  *   which may have been executed, and which were never sent.
  *
  * The time limit is for progress: a connection on which requests wait is given up when for that time no reply has
- * arrived and no batch was written. The time that a command such as `blpop` waits is added to it while that command is
- * the next to get its reply.
+ * arrived and no batch was written. The times that commands such as `blpop` wait are added while these are in flight: a
+ * server may hold earlier replies back until it has executed all requests that it has read.
  *
  * @module
  */
@@ -39,6 +39,7 @@ import type { ConnectionSettings } from "../client/client.ts";
 import { freeBuffer } from "../memory/freed_memory.ts";
 import { abort } from "../net/abort.ts";
 import { Connection } from "../net/connection.ts";
+import { probeOften } from "../net/keep_alive.ts";
 import type { Socket } from "../net/socket.ts";
 import type { Argument } from "../wire/request_writer.ts";
 import { NativeRequestWriter } from "../wire/native/request_writer.ts";
@@ -48,7 +49,7 @@ import { type BulkReply, NativeBulkReply, RespBulkReply } from "./bulk_reply.ts"
 /** The protocol of a bulk stream. */
 export type BulkProtocol = "native" | "resp";
 
-/** What takes the replies of a bulk stream. */
+/** The receiver of the replies of a bulk stream. */
 export interface ReplyConsumer {
   /**
    * Takes the reply to request number `stream.repliedCount`, the first of which is 0. It may add requests. An exception
@@ -126,6 +127,7 @@ export class BulkStream implements AsyncDisposable {
   /** Whether a write is under way or about to begin. */
   #isWriting = false;
   #delayed: DelayedRequest[] = [];
+  #isProbed = false;
   /** When a reply has arrived or a batch was written last, by `performance.now()`. */
   #progressMs = performance.now();
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -228,6 +230,11 @@ export class BulkStream implements AsyncDisposable {
     return this.#lost;
   }
 
+  /** Resolves when the connection is lost. */
+  get ended(): Promise<void> {
+    return this.#losing.promise;
+  }
+
   /** Whether one more request may be added now. It is `false` once the connection is lost. */
   get hasRoom(): boolean {
     return this.#filling.length < BULK_BATCH_BYTES && this.#addedCount - this.#repliedCount < this.inFlightMaxCount &&
@@ -290,11 +297,18 @@ export class BulkStream implements AsyncDisposable {
   }
 
   #added(delayMs: number): void {
-    if (delayMs > 0) this.#delayed.push({ number: this.#addedCount, delayMs });
+    if (delayMs > 0) this.#noteDelay(delayMs);
     this.#addedCount++;
     if (this.#isWriting) return;
     this.#isWriting = true;
     queueMicrotask(() => this.#write());
+  }
+
+  #noteDelay(delayMs: number): void {
+    this.#delayed.push({ number: this.#addedCount, delayMs });
+    // Makes the system notice a server that vanishes during a long wait. It is done once per connection.
+    if (!this.#isProbed) probeOften(this.#socket);
+    this.#isProbed = true;
   }
 
   async #write(): Promise<void> {
@@ -384,8 +398,7 @@ export class BulkStream implements AsyncDisposable {
   #checkProgress(): void {
     this.#timer = undefined;
     if (this.#lost !== undefined || this.#repliedCount === this.#writtenCount) return;
-    const next = this.#delayed[0];
-    const delayMs = next !== undefined && next.number === this.#repliedCount ? next.delayMs : 0;
+    const delayMs = this.#delayed.reduce((sum, request) => sum + request.delayMs, 0);
     const leftMs = this.#isHeld ? this.#timeoutMs : this.#progressMs + this.#timeoutMs + delayMs - performance.now();
     if (leftMs > 0) this.#watch(leftMs);
     else this.#lose(`No answer from ${this.address} in time`);

@@ -36,6 +36,7 @@ const logFormat = {
 } as const satisfies Option;
 
 const maxClients = {
+  isLive: true,
   kind: "count",
   default: "10000",
   min: 1,
@@ -44,6 +45,7 @@ const maxClients = {
 } as const satisfies Option;
 
 const maxClientMemory = {
+  isLive: true,
   kind: "size",
   min: CLIENT_MEMORY_MIN_BYTES,
   max: CLIENT_MEMORY_MAX_BYTES,
@@ -89,6 +91,7 @@ const metricsEdit = {
 } as const satisfies Option;
 
 const slowCommand = {
+  isLive: true,
   kind: "duration",
   default: "10ms",
   max: TIMEOUT_MAX_MS,
@@ -96,6 +99,7 @@ const slowCommand = {
 } as const satisfies Option;
 
 const latencyThreshold = {
+  isLive: true,
   kind: "duration",
   default: "0",
   max: TIMEOUT_MAX_MS,
@@ -143,18 +147,21 @@ export const serverOptions = {
     },
     repair: { kind: "flag", help: "start from the intact part of damaged data on disk, and log what is left out" },
     fsync: {
+      isLive: true,
       kind: "text",
       choices: ["always", "everysec", "never"],
       default: "everysec",
       help: "when the log is synced: before each reply, every second, or whenever the operating system writes it",
     },
     "snapshot-growth": {
+      isLive: true,
       kind: "percent",
       default: "100%",
       max: SNAPSHOT_GROWTH_MAX_PERCENT,
       help: "take a snapshot when the log has grown by this share of the last one, and by 64mb; 0% for never",
     },
     "snapshot-interval": {
+      isLive: true,
       kind: "duration",
       default: "1h",
       max: SNAPSHOT_INTERVAL_MAX_MS,
@@ -168,12 +175,14 @@ export const serverOptions = {
       absent: "75 % of the container's or machine's memory, and less below 800mb",
     },
     eviction: {
+      isLive: true,
       kind: "text",
       choices: ["lru", "none"],
       default: "lru",
       help: "at the memory limit: lru removes the least recently used key, none refuses writes",
     },
     "default-ttl": {
+      isLive: true,
       kind: "duration",
       min: 1,
       max: DEFAULT_TTL_MAX_MS,
@@ -319,7 +328,37 @@ export const clientOptions = {
       default: "auto",
       help: "when replies have colours; auto means on a terminal, unless NO_COLOR is set",
     },
+    pager: {
+      kind: "text",
+      valueName: "WHEN",
+      choices: ["auto", "never"],
+      default: "auto",
+      help: "when the prompt shows a reply page by page; auto means when it exceeds the screen",
+    },
     json: { kind: "flag", help: "print replies as JSON" },
+    quiet: { kind: "flag", onlyTyped: true, help: "print no replies to the lines of standard input, only errors" },
+    "stop-on-error": {
+      kind: "flag",
+      onlyTyped: true,
+      help: "end at the first line of standard input that is refused; each line then waits for the one before",
+    },
+    raw: {
+      kind: "flag",
+      help: "print replies raw, also on a terminal; the reply of one command exactly, without a newline after it",
+    },
+    stdin: {
+      kind: "flag",
+      aliases: ["x"],
+      onlyTyped: true,
+      help: "read the last argument of the command from standard input",
+    },
+    out: {
+      kind: "text",
+      valueName: "FILE",
+      onlyTyped: true,
+      help: "write the reply of the command to a file, exactly; nil leaves the file as it is and exits with 1",
+    },
+    "fail-nil": { kind: "flag", onlyTyped: true, help: "exit with 1 if the reply of the command is nil" },
     help,
   },
 } as const satisfies OptionTable;

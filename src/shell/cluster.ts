@@ -11,7 +11,6 @@
  * @module
  */
 
-import { decodeText } from "../bytes.ts";
 import type { Client } from "../client/client.ts";
 import { ConnectionError, UsageError } from "../errors.ts";
 import { LIVE_INTERVAL_MAX_MS, LIVE_INTERVAL_MIN_MS } from "../limits.ts";
@@ -20,10 +19,11 @@ import { type Colours, NO_COLOURS } from "../terminal/colours.ts";
 import { printableLine } from "../terminal/printable_text.ts";
 import { toJson } from "./format.ts";
 import type { Format } from "./format.ts";
-import { askFreshServers, askServers, type ServerRow } from "./live/cluster_facts.ts";
+import { type Asker, askFreshServers, askServers, type ServerRow } from "./live/cluster_facts.ts";
 import { clusterLines } from "./live/cluster_table.ts";
 import { cutEnd } from "./live/columns.ts";
 import { type LiveView, repeat } from "./live/live_view.ts";
+import { textsOf, type Words } from "./live/live_words.ts";
 
 const WATCH_DEFAULT_MS = 1_000;
 
@@ -32,14 +32,6 @@ interface ClusterRequest {
   readonly json: boolean;
   /** How often the table is shown again; `undefined` for once. */
   readonly watchMs: number | undefined;
-}
-
-type Words = readonly (string | Uint8Array)[];
-
-/** Returns whether the words are `cluster` with `--watch`, so that the command runs until it is stopped. */
-export function isWatching(words: Words): boolean {
-  const [command, ...options] = textsOf(words);
-  return command?.toLowerCase() === "cluster" && options.some((option) => /^--?watch(=|$)/.test(option));
 }
 
 /**
@@ -51,7 +43,7 @@ export function isWatching(words: Words): boolean {
  * @throws {ReplyError} when the client's server is not a proxy, or refuses
  */
 export async function clusterText(
-  client: Client,
+  client: Asker,
   words: Words,
   format: Format,
   width = Infinity,
@@ -118,8 +110,4 @@ function requestOf(words: Words): ClusterRequest {
     }
   }
   return { json, watchMs };
-}
-
-function textsOf(words: Words): string[] {
-  return words.map((word) => typeof word === "string" ? word : decodeText(word));
 }

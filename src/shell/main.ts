@@ -4,7 +4,7 @@
  * | called with | does |
  * |---|---|
  * | a command | runs it; its arguments are sent as typed, in UTF-8 |
- * | no command, input from a file or pipe | runs each line (`shell/piped.ts`) |
+ * | no command, input from a file or pipe | runs each line (`shell/piped_main.ts`) |
  * | no command, on a terminal | prompts for commands (`shell/interactive.ts`) |
  *
  * Replies are for people when standard output is a terminal, otherwise raw (`shell/format.ts`). In raw form error
@@ -16,22 +16,25 @@
 import type { Client } from "../client/client.ts";
 import { ConnectionError, ReplyError, StartError, UsageError } from "../errors.ts";
 import { clientOptions } from "../role/option_tables.ts";
-import { helpText as optionsHelp, parseOptions } from "../role/options.ts";
+import { helpText as optionsHelp, type OptionValues, parseOptions } from "../role/options.ts";
 import { stateFolder } from "../role/state_folder.ts";
-import { connectAs } from "../target/connect.ts";
+import { connectTo, resolveTarget, settingsOf } from "../target/connect.ts";
 import { type ColourChoice, type Colours, coloursFor } from "../terminal/colours.ts";
 import { Output, OutputError } from "../terminal/output.ts";
 import { printable } from "../terminal/printable_text.ts";
 import { terminalSize } from "../terminal/terminal.ts";
 import { adviceFor } from "./advice.ts";
-import { clusterText, isWatching, watchCluster } from "./cluster.ts";
-import { formatError, formatReply, shapeOf, toJson } from "./format.ts";
+import { clusterText } from "./cluster.ts";
+import { formatError, toJson } from "./format.ts";
 import type { Format } from "./format.ts";
 import { helpText } from "./help.ts";
 import { History } from "./history.ts";
+import { terminalLook } from "./human.ts";
 import { runInteractive } from "./interactive.ts";
-import { type LiveTool, runLive } from "./live/run_live.ts";
-import { runPiped, Status } from "./piped.ts";
+import { isListening, isWatching } from "./live/live_words.ts";
+import { readInput, sendOne, type Words } from "./one_command.ts";
+import { Status } from "./piped.ts";
+import { pipeStandardInput } from "./piped_main.ts";
 
 /**
  * Runs `inmem client`.
@@ -47,18 +50,32 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
     const { values, positional } = parseOptions(clientOptions, argv);
     plaintext = values.plaintext || values.addr.plaintext === true;
     if (values.help) return await print(optionsHelp(clientOptions) + COMMANDS_HINT);
-    const format: Format = values.json ? "json" : Deno.stdout.isTerminal() ? "human" : "raw";
+    const format: Format = values.json ? "json" : Deno.stdout.isTerminal() && !values.raw ? "human" : "raw";
     if (positional[0]?.toLowerCase() === "help") return await printHelp(positional.slice(1), format);
-    const client = await connectAs(values);
+    checkOneCommand(values, positional);
+    const colours = coloursFor(Deno.stdout.isTerminal(), values.color as ColourChoice);
+    const target = resolveTarget(values);
+    if (isListening(positional)) {
+      // The tools that few calls need are imported when they are needed.
+      const { runListening } = await import("./live/tools.ts");
+      return await reportingRefusals(positional, { format, colours }, () => {
+        return runListening(target, positional, { format, colours });
+      });
+    }
+    const words = values.stdin ? [...positional, await readInput(Deno.stdin)] : positional;
+    // Without a terminal on both sides there is no user to prompt.
+    if (words.length === 0 && !(Deno.stdin.isTerminal() && Deno.stdout.isTerminal())) {
+      const options = { format, quiet: values.quiet, stopOnError: values["stop-on-error"] };
+      return await pipeStandardInput(await settingsOf(target), options);
+    }
+    const client = await connectTo(target);
     try {
-      const colours = coloursFor(Deno.stdout.isTerminal(), values.color as ColourChoice);
-      if (positional.length > 0) return await runOne(client, positional, format, colours);
-      // Without a terminal on both sides there is no user to prompt.
-      if (Deno.stdin.isTerminal() && Deno.stdout.isTerminal()) {
-        return await runInteractive(client, new History(historyPath()), format, colours);
-      }
-      const streams = { input: Deno.stdin.readable, output: Deno.stdout, errors: Deno.stderr };
-      return await runPiped(client, streams, format);
+      if (words.length > 0) return await runOne(client, words, { format, colours, values });
+      return await runInteractive(client, target, new History(historyPath()), {
+        format,
+        colours,
+        hasPages: values.pager === "auto",
+      });
     } finally {
       client.disconnect();
       await client.close();
@@ -81,20 +98,59 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
 const COMMANDS_HINT = '\n"inmem client help" lists the commands, "inmem client help COMMAND" explains one.\n' +
   '"inmem client cluster" shows the servers behind a proxy, and with --watch again and again.\n';
 
+type Values = OptionValues<typeof clientOptions>;
+
+/** The options that need a command among the arguments. */
+function checkOneCommand(values: Values, words: readonly string[]): void {
+  if (values.raw && values.json) throw new UsageError("Cannot use --raw together with --json: expected one of them");
+  if (words.length > 0) return;
+  const option = values.stdin
+    ? "-x"
+    : values.out !== undefined
+    ? "--out"
+    : values["fail-nil"]
+    ? "--fail-nil"
+    : undefined;
+  if (option !== undefined) {
+    throw new UsageError(`Cannot use ${option} without a command: expected the command after the options`);
+  }
+}
+
 async function runOne(
   client: Client,
-  words: readonly string[],
-  format: Format,
-  colours: Colours,
+  words: Words,
+  { format, colours, values }: { format: Format; colours: Colours; values: Values },
 ): Promise<number> {
-  const command = words[0]!.toLowerCase();
-  try {
-    if (isWatching(words)) return await runLive(watching(client, words), { format, colours });
-    if (command === "cluster") {
+  return await reportingRefusals(words, { format, colours }, async () => {
+    if (isWatching(words)) {
+      const { runWatching } = await import("./live/tools.ts");
+      return await runWatching(client, words, { format, colours });
+    }
+    if (String(words[0]).toLowerCase() === "cluster") {
       const width = Deno.stdout.isTerminal() ? terminalSize().columns : Infinity;
       return await print(await clusterText(client, words, format, width, colours));
     }
-    return await print(formatReply(await client.send(words), format, shapeOf(words)));
+    const { isNil, bytes } = await sendOne(client, words, {
+      format,
+      look: terminalLook(colours),
+      isExact: values.raw,
+      out: values.out,
+    });
+    await print(bytes);
+    if (!isNil) return Status.Done;
+    if (values.out !== undefined) return complain(`Cannot write "${values.out}": the reply is nil`, Status.Refused);
+    return values["fail-nil"] ? Status.Refused : Status.Done;
+  });
+}
+
+/** Runs a command; a refusal is written in place of its reply. */
+async function reportingRefusals(
+  words: Words,
+  { format, colours }: { format: Format; colours: Colours },
+  run: () => Promise<number>,
+): Promise<number> {
+  try {
+    return await run();
   } catch (error) {
     if (error instanceof RangeError) throw new UsageError(error.message, { cause: error });
     if (!(error instanceof ReplyError)) throw error;
@@ -103,17 +159,6 @@ async function runOne(
     else await print(text);
     return Status.Refused;
   }
-}
-
-/** Returns `cluster --watch` as a tool. */
-function watching(client: Client, words: readonly string[]): LiveTool {
-  return {
-    isEndless: true,
-    run: async (view) => {
-      await watchCluster(client, words, view);
-      return Status.Done;
-    },
-  };
 }
 
 async function printHelp(topics: readonly string[], format: Format): Promise<number> {

@@ -14,6 +14,9 @@
 
 import { UsageError } from "../errors.ts";
 
+/** A quote of the line is not closed, so that the line may continue. */
+export class OpenQuoteError extends UsageError {}
+
 const BACKSLASH = 0x5c;
 const DOUBLE_QUOTE = 0x22;
 const SINGLE_QUOTE = 0x27;
@@ -37,7 +40,8 @@ function hexDigit(byte: number | undefined): number {
 /**
  * Returns the arguments of a line; none when it is blank.
  *
- * @param line borrowed until return; the arguments are copies, or views on one copy
+ * @param line borrowed until return
+ * @param target the buffer that the arguments are views of; it is at least as long as the line
  * @throws {UsageError} when a quote is not closed, or closed in the middle of a word
  *
  * @example
@@ -50,10 +54,9 @@ function hexDigit(byte: number | undefined): number {
  * assertEquals(words[2], new Uint8Array([0x61, 0, 0x62]));
  * ```
  */
-export function tokenize(line: Uint8Array): Uint8Array[] {
+export function tokenize(line: Uint8Array, target: Uint8Array = new Uint8Array(line.length)): Uint8Array[] {
   const words: Uint8Array[] = [];
-  // No argument is longer than its text, so all of them fit a copy of the line.
-  const target = new Uint8Array(line.length);
+  // No argument is longer than its text, so all of them fit the target.
   let filled = 0;
   let at = 0;
   for (;;) {
@@ -91,7 +94,7 @@ function closingQuote(line: Uint8Array, open: number): number {
     const escapes = quote === DOUBLE_QUOTE || line[at + 1] === SINGLE_QUOTE;
     if (byte === BACKSLASH && escapes) at++;
   }
-  throw new UsageError(`Cannot read the line: the quote opened at column ${open + 1} is never closed`);
+  throw new OpenQuoteError(`Cannot read the line: the quote opened at column ${open + 1} is never closed`);
 }
 
 function unescape(line: Uint8Array, start: number, end: number, target: Uint8Array, filled: number): number {

@@ -13,8 +13,15 @@
  */
 
 import { formatAddress, isLoopback } from "../address.ts";
-import { type Client, connect, type ConnectOptions, type Dialer, dialerOf } from "../client/client.ts";
-import { type ConnectionSettings, connectionSettings } from "../client/client.ts";
+import {
+  type Client,
+  connect,
+  type ConnectionSettings,
+  connectionSettings,
+  type ConnectOptions,
+  type Dialer,
+  dialerOf,
+} from "../client/client.ts";
 import { UsageError } from "../errors.ts";
 import { refuseKeyLogging } from "../role/key_logging.ts";
 import type { OptionValues } from "../role/options.ts";
@@ -79,21 +86,22 @@ export function resolveTarget(values: TargetValues): Target {
  * @throws {UsageError} when the URL names a user that inmem does not have
  */
 export async function connectTo(target: Target): Promise<Client> {
-  refuseOtherUsers(target);
+  requireDefaultUser(target);
   return await connect({ ...optionsOf(target), password: target.passwords, timeoutMs: target.timeoutMs });
 }
 
 /**
- * Returns the settings of a connection, for tools with a bulk stream.
+ * Returns the settings of connections to the server, for the bulk stream in the native protocol.
  *
- * @throws {UsageError} when the file of certificates is unusable, or the URL names a user that inmem does not have
+ * @throws {UsageError} when the URL names a user that inmem does not have, or the file of certificates is unusable
  */
-export async function settingsFor(target: Target): Promise<ConnectionSettings> {
-  refuseOtherUsers(target);
-  return await connectionSettings({ ...optionsOf(target), password: target.passwords, timeoutMs: target.timeoutMs });
+export async function settingsOf(target: Target): Promise<ConnectionSettings> {
+  requireDefaultUser(target);
+  const { passwords, timeoutMs } = target;
+  return await connectionSettings({ ...optionsOf(target), password: passwords, timeoutMs });
 }
 
-function refuseOtherUsers({ user }: Target): void {
+function requireDefaultUser({ user }: Target): void {
   if (user === USER_DEFAULT) return;
   throw new UsageError(`Cannot authenticate as user "${user}": inmem has one user, "${USER_DEFAULT}"`);
 }

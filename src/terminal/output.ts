@@ -74,9 +74,19 @@ export class Output {
     while (this.#writing !== undefined) await this.#writing;
   }
 
+  /** The number of bytes that wait to be written, without those of the present write. */
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
+  /** Whether few enough bytes wait to be written, or writing has failed. */
+  get hasRoom(): boolean {
+    return this.#queuedBytes <= OUTPUT_QUEUE_MAX_BYTES;
+  }
+
   /** Resolves when few enough bytes wait to be written, or writing has failed. */
   async room(): Promise<void> {
-    if (this.#queuedBytes > OUTPUT_QUEUE_MAX_BYTES) await this.flushed();
+    if (!this.hasRoom) await this.flushed();
   }
 
   async #write(): Promise<void> {

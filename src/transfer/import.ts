@@ -13,7 +13,7 @@ import type { ConnectionSettings } from "../client/client.ts";
 import { ConnectionError, InmemError, messageOf, ReplyError, StartError, UsageError } from "../errors.ts";
 import { helpText, type OptionValues, parseOptions } from "../role/options.ts";
 import { importOptions } from "../role/transfer_options.ts";
-import { resolveTarget, settingsFor } from "../target/connect.ts";
+import { resolveTarget, settingsOf } from "../target/connect.ts";
 import { printable } from "../terminal/printable_text.ts";
 import { formatCount, formatTime, ProgressLine } from "../terminal/progress.ts";
 import { ByteSource } from "./byte_source.ts";
@@ -98,7 +98,7 @@ class ImportRun {
     }
     const database = parseDatabase(values.db);
     // A wrong target is found before a large file is read.
-    const settings = values["dry-run"] ? undefined : await settingsFor(resolveTarget(values));
+    const settings = values["dry-run"] ? undefined : await settingsOf(resolveTarget(values));
     const startMs = performance.now();
     const input = await openInput(this.#file);
     try {

@@ -152,6 +152,7 @@ for (const protocol of PROTOCOLS) {
     const released = Promise.withResolvers<void>();
     await using server = new FakeServer((request, peer) => {
       if (request[0] === "blpop") peer.hold(released.promise);
+      if (request[0] === "slow") peer.pause(60);
       echo(request, peer);
     });
     const consumer = new Collector();
@@ -162,6 +163,11 @@ for (const protocol of PROTOCOLS) {
     released.resolve();
     await stream.drained();
     assertEquals([stream.lost, consumer.texts], [undefined, ["0", "a"]]);
+    // The replies before may come together with that of the command that waits.
+    stream.add(["slow"]);
+    stream.add(["blpop", "1"], 1000);
+    await stream.drained();
+    assertEquals([stream.lost, consumer.texts.length], [undefined, 4]);
   });
 
   Deno.test(`a bulk stream does not read while its consumer is not ready (${protocol})`, async () => {

@@ -170,3 +170,58 @@ Deno.test("inmem client runs the lines of its input", async () => {
     errors: "line 2: ERR value is not an integer\n",
   });
 });
+
+Deno.test("inmem client -x sends standard input as the last argument, and --raw prints exactly the value", async () => {
+  let stored: unknown;
+  await using server = new FakeServer((request, peer) => {
+    if (request[0] === "set") stored = request[2];
+    if (request[0] === "get" && request[1] === "none") return peer.reply(null);
+    peer.reply(request[0] === "get" ? encodeText(String(stored)) : request[0] === "lrange" ? [encodeText("a")] : "OK");
+  });
+  const text = "line\n\n  blanks \n";
+  assertEquals((await runClient([...to(server), "-x", "set", "k"], { input: text })).code, 0);
+  assertEquals(stored, text);
+  assertEquals((await runClient([...to(server), "--raw", "get", "k"])).output, text);
+  assertEquals((await runClient([...to(server), "get", "k"])).output, `${text}\n`);
+  assertEquals((await runClient([...to(server), "--raw", "lrange", "l"])).output, "a\n");
+  assertEquals((await runClient([...to(server), "-x", "set", "k"], { input: "" })).code, 0);
+  assertEquals(stored, "");
+  assertEquals(await runClient([...to(server), "--raw", "get", "none"]), { code: 0, output: "", errors: "" });
+  assertEquals((await runClient([...to(server), "--fail-nil", "get", "none"])).code, 1);
+  assertEquals((await runClient([...to(server), "--fail-nil", "get", "k"])).code, 0);
+  assertEquals((await runClient([...to(server), "--fail-nil", "--json", "get", "none"])).output, "null\n");
+});
+
+Deno.test("inmem client --out writes a file after a reply, and leaves it alone without one", async () => {
+  await using server = new FakeServer((request, peer) => {
+    if (request[1] === "none") peer.reply(null);
+    else if (request[1] === "bad") peer.refuse("WRONGTYPE", "no");
+    else peer.reply(request[0] === "auth" ? "OK" : encodeText("value\n"));
+  });
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = `${folder}/out`;
+    await Deno.writeTextFile(path, "before");
+    for (const [key, code] of [["bad", 1], ["none", 1]] as const) {
+      const { code: status, output } = await runClient([...to(server), "--out", path, "get", key]);
+      assertEquals([status, output, await Deno.readTextFile(path)], [code, "", "before"]);
+    }
+    assertEquals(await runClient([...to(server), "--out", path, "get", "k"]), { code: 0, output: "", errors: "" });
+    assertEquals(await Deno.readTextFile(path), "value\n");
+    await runClient([...to(server), "--json", "--out", path, "get", "k"]);
+    assertEquals(await Deno.readTextFile(path), '"value\\n"\n');
+    const before = server.requests.length;
+    const { code, errors } = await runClient([...to(server), "--out", folder, "getdel", "k"]);
+    assertEquals(code, 2);
+    assertStringIncludes(errors, "it is a folder");
+    // The command was not sent.
+    assertEquals(server.requests.slice(before), [["auth", "secret"]]);
+    for (const option of [["--out", path], ["-x"], ["--fail-nil"]]) {
+      const { code, errors } = await runClient([...to(server), ...option]);
+      assertEquals(code, 2);
+      assertStringIncludes(errors, "without a command");
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { decodeText, encodeText } from "../../src/bytes.ts";
-import { connect } from "../../src/client/client.ts";
+import { connectionSettings } from "../../src/client/client.ts";
 import type { Value } from "../../src/client/client.ts";
 import { LINE_SIZE_MAX_BYTES } from "../../src/limits.ts";
-import type { Format } from "../../src/shell/format.ts";
+import { formatReply } from "../../src/shell/format.ts";
 import type { Sink } from "../../src/terminal/output.ts";
-import { runPiped, Status } from "../../src/shell/piped.ts";
+import { type PipedOptions, runPiped, Status } from "../../src/shell/piped.ts";
 import { FakeServer } from "../support/fake_server.ts";
 import type { FakeHandler } from "../support/fake_server.ts";
 import { pause } from "../support/pause.ts";
@@ -38,15 +38,14 @@ interface Run {
 async function runLines(
   input: AsyncIterable<Uint8Array> | string,
   handler: FakeHandler,
-  { format = "raw", limitBytes }: { format?: Format; limitBytes?: number } = {},
+  { format = "raw", limitBytes, ...options }: Partial<PipedOptions> & { limitBytes?: number } = {},
 ): Promise<Run> {
   await using server = new FakeServer(handler);
-  await using client = await connect({ addr: `127.0.0.1:${server.port}`, plaintext: true });
+  const settings = await connectionSettings({ addr: `127.0.0.1:${server.port}`, plaintext: true });
   const output = new Collector(limitBytes);
   const errors = new Collector();
   const chunks = typeof input === "string" ? ReadableStream.from([encodeText(input)]) : input;
-  const status = await runPiped(client, { input: chunks, output, errors }, format);
-  client.disconnect();
+  const status = await runPiped(settings, { input: chunks, output, errors }, { format, ...options });
   return { status, output: output.text, errors: errors.text, requests: server.requests };
 }
 
@@ -166,7 +165,7 @@ Deno.test("runPiped() keeps few large replies in flight", async () => {
     mostAhead = Math.max(mostAhead, askedCount - Math.floor(writtenBytes / value.length));
     peer.reply(value);
   });
-  await using client = await connect({ addr: `127.0.0.1:${server.port}`, plaintext: true });
+  const settings = await connectionSettings({ addr: `127.0.0.1:${server.port}`, plaintext: true });
   const output: Sink = {
     write(source) {
       writtenBytes += source.length;
@@ -174,7 +173,7 @@ Deno.test("runPiped() keeps few large replies in flight", async () => {
     },
   };
   const input = ReadableStream.from([encodeText("get big\n".repeat(100))]);
-  assertEquals(await runPiped(client, { input, output, errors: output }, "raw"), Status.Done);
+  assertEquals(await runPiped(settings, { input, output, errors: output }, { format: "raw" }), Status.Done);
   assertEquals([askedCount, writtenBytes], [100, 100 * (value.length + 1)]);
   assert(mostAhead <= 20, `${mostAhead} replies of a megabyte were asked for and not written`);
 });
@@ -208,7 +207,7 @@ Deno.test("runPiped() writes a reply before more input has arrived", async () =>
     yield encodeText("echo 2\n");
   }
   await using server = new FakeServer(answer);
-  await using client = await connect({ addr: `127.0.0.1:${server.port}`, plaintext: true });
+  const settings = await connectionSettings({ addr: `127.0.0.1:${server.port}`, plaintext: true });
   const written: string[] = [];
   const output: Sink = {
     write(source) {
@@ -217,7 +216,7 @@ Deno.test("runPiped() writes a reply before more input has arrived", async () =>
       return Promise.resolve(source.length);
     },
   };
-  assertEquals(await runPiped(client, { input: input(), output, errors: output }, "raw"), Status.Done);
+  assertEquals(await runPiped(settings, { input: input(), output, errors: output }, { format: "raw" }), Status.Done);
   assertEquals(written, ["1\n", "2\n"]);
 });
 
@@ -242,4 +241,167 @@ Deno.test("runPiped() writes one line of JSON for help, too", async () => {
   assertMatch(lines[0], /^get key\n/);
   assertMatch(lines[1], /^Strings /);
   assertEquals(lines.slice(2), [{ error: { code: "ERR", message: 'No help for "nope"' } }, "a"]);
+});
+
+Deno.test("runPiped() skips comments, whose lines count", async () => {
+  const lines = "# echo 0\necho 1\n \t#echo 2\n#\n# it's \"not closed\necho '#' #x\nbad\n";
+  const { status, output, errors, requests } = await runLines(lines, answer);
+  assertEquals([status, output], [Status.Refused, "1\n# #x\n"]);
+  assertEquals(errors, "line 7: ERR no such thing\n");
+  assertEquals(requests.map(([name]) => name), ["echo", "echo", "bad"]);
+});
+
+Deno.test("runPiped() with stopOnError runs nothing after the first line that is refused", async () => {
+  const inExec: FakeHandler = (request, peer) =>
+    request[0] === "exec" ? transact(request, peer) : answer(request, peer);
+  const cases: [string, string, RegExp, FakeHandler][] = [
+    ["echo 1\nbad\necho 2\nbad\n", "1\n", /^line 2: ERR no such thing\n$/, answer],
+    ['echo 1\n\necho "x\necho 2\n', "1\n", /^line 3: ERR Cannot read the line: .*\n$/, answer],
+    ["echo 1\nhelp nope\necho 2\n", "1\n", /^line 2: ERR No help for "nope"\n$/, answer],
+    ["echo 1\nexec\necho 2\n", "1\nOK\n\na\n\n", /^line 2, reply 2: .*\nline 2, reply 4: .*\n$/, inExec],
+  ];
+  for (const [lines, shown, said, handler] of cases) {
+    const { status, output, errors, requests } = await runLines(lines, handler, { stopOnError: true });
+    assertEquals([status, output], [Status.Refused, shown], lines);
+    assertMatch(errors, said, lines);
+    // Nothing after the refused line was even sent.
+    assertEquals(requests.filter((words) => words[1] === "2"), [], lines);
+  }
+  const { status, output } = await runLines("echo 1\necho 2\n", answer, { stopOnError: true });
+  assertEquals([status, output], [Status.Done, "1\n2\n"]);
+});
+
+Deno.test("runPiped() with quiet writes errors only", async () => {
+  const lines = "echo 1\nhelp\nbad\necho 2\n";
+  const raw = await runLines(lines, answer, { quiet: true });
+  assertEquals([raw.status, raw.output, raw.errors], [Status.Refused, "", "line 3: ERR no such thing\n"]);
+  const json = await runLines(lines, answer, { quiet: true, format: "json" });
+  assertEquals([json.output, json.errors], ['{"error":{"code":"ERR","message":"no such thing"}}\n', ""]);
+  const exec = await runLines("multi\nexec\n", transact, { quiet: true });
+  assertEquals([exec.status, exec.output], [Status.Refused, ""]);
+  assertEquals(exec.errors, "line 2, reply 2: WRONGTYPE wrong kind?\nline 2, reply 4: ERR no\n");
+});
+
+/** Values of every kind, which a request names. */
+const VALUES: Readonly<Record<string, Value>> = {
+  nil: null,
+  ok: "OK",
+  status: "QUEUED",
+  empty: encodeText(""),
+  text: encodeText("a b"),
+  binary: Uint8Array.of(0xff, 0x0a, 0),
+  zero: 0,
+  negative: -5,
+  wide: 2 ** 53 - 1,
+  huge: 2n ** 63n - 1n,
+  array: [1, encodeText("x"), null],
+  none: [],
+  map: new Map<Value, Value>([[encodeText("f"), encodeText("v")]]),
+  long: encodeText("y".repeat(200_000)),
+};
+
+Deno.test("runPiped() formats each kind of reply as a single command does", async () => {
+  const names = Object.keys(VALUES);
+  const lines = names.map((name) => `get ${name}\n`).join("");
+  for (const format of ["raw", "human", "json"] as const) {
+    await using server = new FakeServer((request, peer) => peer.reply(VALUES[request[1]!]!));
+    const settings = await connectionSettings({ addr: `127.0.0.1:${server.port}`, plaintext: true });
+    const chunks: Uint8Array[] = [];
+    const output: Sink = {
+      write(source) {
+        chunks.push(source.slice());
+        return Promise.resolve(source.length);
+      },
+    };
+    const input = ReadableStream.from([encodeText(lines)]);
+    assertEquals(await runPiped(settings, { input, output, errors: new Collector() }, { format }), Status.Done);
+    const expected = names.flatMap((name) => [...formatReply(VALUES[name]!, format)]);
+    assertEquals(chunks.flatMap((chunk) => [...chunk]), expected, format);
+  }
+});
+
+Deno.test("runPiped() gives the same output wherever its input is cut", async () => {
+  const lines = '\ufeffecho 1\r\n# c\necho "a b" c\n\nbad\nhelp nope\necho 2';
+  const bytes = encodeText(lines);
+  const whole = await runLines(lines, answer);
+  for (let cut = 1; cut < bytes.length; cut++) {
+    const parts = ReadableStream.from([bytes.slice(0, cut), bytes.slice(cut)]);
+    const { status, output, errors } = await runLines(parts, answer);
+    assertEquals([status, output, errors], [whole.status, whole.output, whole.errors], `cut at ${cut}`);
+  }
+});
+
+Deno.test("runPiped() connects again when the connection was lost between two lines", async () => {
+  const next = Promise.withResolvers<void>();
+  async function* input(): AsyncGenerator<Uint8Array> {
+    yield encodeText("echo 1\n");
+    await next.promise;
+    yield encodeText("echo 2\n");
+  }
+  await using server = new FakeServer((request, peer) => {
+    answer(request, peer);
+    if (request[1] !== "1") return;
+    peer.close().then(() => setTimeout(() => next.resolve(), 50));
+  });
+  const settings = await connectionSettings({ addr: `127.0.0.1:${server.port}`, plaintext: true });
+  const output = new Collector();
+  const errors = new Collector();
+  assertEquals(await runPiped(settings, { input: input(), output, errors }, { format: "raw" }), Status.Done);
+  assertEquals([output.text, errors.text, server.connectionCount], ["1\n2\n", "", 2]);
+});
+
+Deno.test("runPiped() names the line that cannot be sent when it cannot connect again", async () => {
+  const next = Promise.withResolvers<void>();
+  async function* input(): AsyncGenerator<Uint8Array> {
+    yield encodeText("echo 1\n");
+    await next.promise;
+    yield encodeText("\necho 2\necho 3\n");
+  }
+  const server = new FakeServer(answer);
+  const settings = await connectionSettings({ addr: `127.0.0.1:${server.port}`, plaintext: true });
+  const errors = new Collector();
+  const output: Sink = {
+    write(source) {
+      server[Symbol.asyncDispose]().then(() => setTimeout(() => next.resolve(), 50));
+      return Promise.resolve(source.length);
+    },
+  };
+  assertEquals(await runPiped(settings, { input: input(), output, errors }, { format: "raw" }), Status.NoConnection);
+  assertMatch(
+    errors.text,
+    /^inmem client: line 3: Cannot connect to .*; it was not sent, and nothing after it is run\n$/,
+  );
+});
+
+Deno.test("runPiped() shows the cluster in its place, and what is refused there", async () => {
+  const { status, output, errors } = await runLines("echo 1\ncluster\necho 2\ncluster x\n", (request, peer) => {
+    if (request[0] === "info") peer.reply(encodeText("cluster_servers:0\r\n"));
+    else answer(request, peer);
+  });
+  assertEquals(status, Status.Refused);
+  assertMatch(output, /^1\n[^]*\n2\n$/);
+  assertMatch(errors, /^line 4: ERR Cannot run "cluster" with these arguments/);
+});
+
+Deno.test("runPiped() bounds what waits for a slow reader of its output", async () => {
+  const value = encodeText("z".repeat(64 * 1024));
+  const released = Promise.withResolvers<void>();
+  await using server = new FakeServer((_request, peer) => peer.reply(value));
+  const settings = await connectionSettings({ addr: `127.0.0.1:${server.port}`, plaintext: true });
+  let writtenBytes = 0;
+  const output: Sink = {
+    async write(source) {
+      await released.promise;
+      writtenBytes += source.length;
+      return source.length;
+    },
+  };
+  const input = ReadableStream.from([encodeText("get big\n".repeat(400))]);
+  const running = runPiped(settings, { input, output, errors: output }, { format: "raw" });
+  await pause(200);
+  const askedCount = server.requests.length;
+  assert(askedCount < 200, `${askedCount} values were asked for while none was written`);
+  released.resolve();
+  assertEquals(await running, Status.Done);
+  assertEquals(writtenBytes, 400 * (value.length + 1));
 });

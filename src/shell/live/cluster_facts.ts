@@ -34,6 +34,9 @@ export interface ServerRow {
   readonly reason: string | null;
 }
 
+/** The part of a client that is needed to ask a proxy. */
+export type Asker = Pick<Client, "address" | "send">;
+
 /** The facts of one line, by the proxy's names. */
 type Facts = ReadonlyMap<string, string>;
 
@@ -44,7 +47,7 @@ type Facts = ReadonlyMap<string, string>;
  *
  * @throws {ReplyError} when the client's server is not a proxy, or refuses
  */
-export async function askServers(client: Client): Promise<ServerRow[]> {
+export async function askServers(client: Asker): Promise<ServerRow[]> {
   return (await askOnce(client)).map(rowOf);
 }
 
@@ -54,7 +57,7 @@ export async function askServers(client: Client): Promise<ServerRow[]> {
  *
  * @throws {ReplyError} as {@linkcode askServers} does
  */
-export async function askFreshServers(client: Client): Promise<ServerRow[]> {
+export async function askFreshServers(client: Asker): Promise<ServerRow[]> {
   const deadlineMs = performance.now() + SERVER_STATS_WAIT_MS;
   while (true) {
     const servers = await askOnce(client);
@@ -64,7 +67,7 @@ export async function askFreshServers(client: Client): Promise<ServerRow[]> {
   }
 }
 
-async function askOnce(client: Client): Promise<Facts[]> {
+async function askOnce(client: Asker): Promise<Facts[]> {
   const value = await client.send(["info", "cluster"]);
   const text = value instanceof Uint8Array ? decodeText(value) : "";
   if (!/^cluster_servers:/m.test(text)) {
