@@ -147,7 +147,7 @@ for (const [format, existing] of ROUND_TRIPS) {
     const { report, error } = await importFrom(textReader(format, file, 10_000), addr, { existing });
     assertEquals([error, report.imported], [undefined, before.size]);
     assertEquals(await contents(client), before);
-    // A second time: nothing changes, whatever is done about existing keys.
+    // A second import changes nothing.
     const again = await importFrom(textReader(format, file), addr, { existing });
     assertEquals(await contents(client), before);
     if (existing === "fail") assert(again.error instanceof KeyRefusedError && again.report.imported === 0);
