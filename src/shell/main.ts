@@ -28,6 +28,7 @@ import { formatError, toJson } from "./format.ts";
 import type { Format } from "./format.ts";
 import { terminalLook } from "./human.ts";
 import { isListening, isWatching } from "./live/live_words.ts";
+import { liveModeOf } from "./live/mode.ts";
 import { readInput, sendOne, type Words } from "./one_command.ts";
 import { Status } from "./status.ts";
 
@@ -60,7 +61,14 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
     checkOneCommand(values, positional);
     if (values.addr.password !== undefined && given.get("addr")?.[0]?.source === "--addr") writeError(PASSWORD_SEEN);
     const view = { format, colours: coloursFor(Deno.stdout.isTerminal(), values.color as ColourChoice) };
+    const mode = liveModeOf(values, positional);
     const target = await askIfWanted(values, resolveTarget(values));
+    if (mode !== undefined) {
+      const { runMode } = await import("./live/tools.ts");
+      return await withClient(target, (client) => {
+        return reportingRefusals(positional, view, () => runMode(mode, client, values, positional, view));
+      });
+    }
     const words = values.stdin ? [...positional, await readInput(Deno.stdin)] : positional;
     if (words.length > 0) return await runCommand(target, words, view, values);
     // Without a terminal on both sides there is no user to prompt.
