@@ -76,7 +76,7 @@ export const ROLES: Readonly<Record<string, Role>> = {
       const { completionMain } = await import("./manual/completion.ts");
       return async (argv) => completionMain(argv, await programRoles());
     },
-    tables: async () => [(await import("./role/option_tables.ts")).completionOptions],
+    tables: async () => [(await import("./manual/options.ts")).completionOptions],
   },
   man: {
     summary: "prints a page of the manual",
@@ -84,7 +84,7 @@ export const ROLES: Readonly<Record<string, Role>> = {
       const { manMain } = await import("./manual/man_page.ts");
       return async (argv) => manMain(argv, await programRoles());
     },
-    tables: async () => [(await import("./role/option_tables.ts")).manOptions],
+    tables: async () => [(await import("./manual/options.ts")).manOptions],
   },
 };
 

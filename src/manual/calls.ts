@@ -24,7 +24,7 @@ export interface Call {
   /** The words that make the call, `inmem` first. */
   readonly words: readonly string[];
   readonly table: OptionTable;
-  /** What the arguments that are no options are. */
+  /** The kind of the arguments after the options. */
   readonly arguments: Place;
   /** The words that the first argument may be; none if there are no fixed ones. */
   readonly choices: readonly string[];

@@ -6,12 +6,12 @@
  */
 
 import { UsageError } from "../errors.ts";
-import { completionOptions } from "../role/option_tables.ts";
 import { helpText, parseOptions } from "../role/options.ts";
 import { callsOf, type ProgramRole } from "./calls.ts";
 import { bashCompletion } from "./completion_bash.ts";
 import { fishCompletion } from "./completion_fish.ts";
 import { zshCompletion } from "./completion_zsh.ts";
+import { completionOptions } from "./options.ts";
 
 /** The shells that have a script. */
 export const SHELLS = ["bash", "zsh", "fish"] as const;

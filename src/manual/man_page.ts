@@ -1,6 +1,6 @@
 /**
- * `inmem man [ROLE]`: prints a page of the manual as troff, with the macros of man(7). The pages are made from the tables
- * of options and from the catalog of commands.
+ * `inmem man [ROLE]`: prints a page of the manual as troff, with the macros of man(7). The pages are made from the
+ * tables of options and from the catalog of commands.
  *
  * ```text
  * inmem(1)           the roles, the sources of options, the exit status
@@ -13,7 +13,6 @@
 import { COMMANDS } from "../catalog/specification.ts";
 import { withoutTypes } from "../catalog/command_syntax.ts";
 import { UsageError } from "../errors.ts";
-import { manOptions } from "../role/option_tables.ts";
 import {
   describeOption,
   helpText,
@@ -25,6 +24,7 @@ import {
 } from "../role/options.ts";
 import { VERSION } from "../role/version.ts";
 import { type Call, callsOf, type ProgramRole } from "./calls.ts";
+import { manOptions } from "./options.ts";
 
 /**
  * Prints the page that the arguments name.

@@ -62,7 +62,7 @@ export interface Option {
 
 /** One example of a call. */
 export interface Example {
-  /** What the call does, without a full stop. */
+  /** The purpose of the call, without a full stop. */
   readonly text: string;
   readonly command: string;
 }
@@ -444,7 +444,7 @@ function dashed(name: string): string {
   return name.length === 1 ? `-${name}` : `--${name}`;
 }
 
-/** Returns a text in lines of at most so many columns, if its words are short enough. */
+/** Returns a text in lines of at most `columns`, unless a word is longer. */
 export function wrap(text: string, columns: number): string[] {
   const lines: string[] = [];
   let line = "";
