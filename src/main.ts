@@ -44,6 +44,11 @@ export const ROLES: Readonly<Record<string, Role>> = {
     load: async () => (await import("./shell/main.ts")).clientMain,
     tables: async () => [(await import("./role/option_tables.ts")).clientOptions],
   },
+  bench: {
+    summary: "loads a server and measures it",
+    load: async () => (await import("./load/bench/main.ts")).benchMain,
+    tables: async () => [(await import("./role/option_tables.ts")).benchOptions],
+  },
   check: {
     summary: "verifies data on disk",
     load: async () => (await import("./offline/check.ts")).checkMain,

@@ -120,13 +120,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "proxy/routing",
   ],
   client: ["catalog", "wire", "wire/native", "net", "role"],
-  load: ["memory", "wire", "wire/native", "wire/resp", "net", "client"],
+  load: ["memory", "metrics", "wire", "wire/native", "wire/resp", "net", "client", "role", "target", "terminal"],
   // The server that a tool talks to.
   target: ["client", "role"],
   shell: ["catalog", "client", "load", "role", "std", "target", "terminal"],
   offline: ["log", "role"],
   // The entry points.
-  main: ["server", "proxy", "shell", "offline", "role"],
+  main: ["server", "proxy", "shell", "load", "offline", "role"],
   mod: ["client"],
 };
 
