@@ -1,5 +1,5 @@
 /**
- * `deno task cluster`: three data servers and a proxy on loopback, until Ctrl-C.
+ * `deno task cluster`: data servers, three by default, and a proxy on loopback, until Ctrl-C.
  *
  * ```text
  * proxy 127.0.0.1:9450  ─┬─  server1 127.0.0.1:9451   data/server1
@@ -28,25 +28,28 @@ import { proxyOptions } from "../src/role/option_tables.ts";
 import { inmemCommand, RoleProcess, ROOT, STOP_TIMEOUT_MS } from "./role_process.ts";
 import { Supervisor } from "./supervisor.ts";
 
-const SERVERS_COUNT = 3;
-/** The memory of each server. Three servers that each took most of the machine, the default, would be too many. */
+const SERVERS_DEFAULT_COUNT = 3;
+/** The memory of each server. Several servers that each took most of the machine, the default, would be too many. */
 const MEMORY_LIMIT = "512mb";
 /** The proxy's default port, which differs from that of `inmem server`, so that both can run. */
 const PORT_DEFAULT = 9450;
 /** The distance from the port of a role to the port of its page. */
 const PAGE_OFFSET = 10;
-const PORT_MAX = 65535 - PAGE_OFFSET - SERVERS_COUNT;
+/** The most servers, so that no port of a server is that of a page. */
+const SERVERS_MAX_COUNT = PAGE_OFFSET - 1;
+const PORT_MAX = 65535 - PAGE_OFFSET - SERVERS_MAX_COUNT;
 
 /** The proxy's choices for servers that are down. */
 const ON_DOWN: readonly string[] = proxyOptions.options["on-down"].choices;
 
-const HELP = `Runs three data servers and a proxy on loopback, until Ctrl-C.
+const HELP = `Runs data servers and a proxy on loopback, until Ctrl-C.
 
 Usage: deno task cluster [options]
 
-  --port PORT       the proxy's port; the servers use the next three (default: ${PORT_DEFAULT}).
+  --port PORT       the proxy's port; the servers use the next ones (default: ${PORT_DEFAULT}).
                     The page of each is ${PAGE_OFFSET} ports above.
                     0: free ports, which change each time, so that older keys are looked for on other servers
+  --servers COUNT   how many servers run: 1 to ${SERVERS_MAX_COUNT} (default: ${SERVERS_DEFAULT_COUNT})
   --directory DIR   the folder of certificates, data and servers.json (default: cluster/)
   --on-down CHOICE  what happens to the keys of a server that is down: ${ON_DOWN.join(" or ")} (default: fail)
   --help            print this text
@@ -54,6 +57,7 @@ Usage: deno task cluster [options]
 
 interface Options {
   port: number;
+  serversCount: number;
   directory: string;
   onDown: string;
 }
@@ -64,11 +68,16 @@ class ClusterError extends Error {}
 /** Parses the command line; returns `undefined` when it asks for help. */
 function parseOptions(words: readonly string[]): Options | undefined {
   const args = parseArgs(words, {
-    string: ["port", "directory", "on-down"],
+    string: ["port", "servers", "directory", "on-down"],
     boolean: ["help"],
-    default: { port: String(PORT_DEFAULT), directory: join(ROOT, "cluster"), "on-down": "fail" },
+    default: {
+      port: String(PORT_DEFAULT),
+      servers: String(SERVERS_DEFAULT_COUNT),
+      directory: join(ROOT, "cluster"),
+      "on-down": "fail",
+    },
     unknown: (word) => {
-      throw new TypeError(`Cannot understand "${word}": expected --port, --directory, --on-down or --help`);
+      throw new TypeError(`Cannot understand "${word}": expected --port, --servers, --directory, --on-down or --help`);
     },
   });
   if (args.help) return undefined;
@@ -76,14 +85,18 @@ function parseOptions(words: readonly string[]): Options | undefined {
   if (!/^[0-9]{1,5}$/.test(args.port) || port > PORT_MAX) {
     throw new TypeError(`Cannot parse port "${args.port}": expected 0 to ${PORT_MAX}`);
   }
+  const serversCount = Number(args.servers);
+  if (!/^[0-9]$/.test(args.servers) || serversCount < 1) {
+    throw new TypeError(`Cannot start "${args.servers}" servers: expected 1 to ${SERVERS_MAX_COUNT}`);
+  }
   const onDown = args["on-down"];
   if (!ON_DOWN.includes(onDown)) {
     throw new TypeError(`Cannot use "${onDown}" for --on-down: expected ${ON_DOWN.join(" or ")}`);
   }
-  return { port, directory: resolve(args.directory), onDown };
+  return { port, serversCount, directory: resolve(args.directory), onDown };
 }
 
-/** Makes the authority and the certificate of all four roles, unless they exist. */
+/** Makes the authority and the certificate of all roles, unless they exist. */
 async function makeCertificates(directory: string): Promise<void> {
   const { authority, cert, key } = certificatePaths(directory);
   const found = await Promise.all([authority, cert, key].map((path) => Deno.stat(path).then(() => true, () => false)));
@@ -99,8 +112,13 @@ async function makeCertificates(directory: string): Promise<void> {
  */
 async function writeServersFile(path: string, addresses: readonly string[]): Promise<void> {
   const present = await Deno.readTextFile(path).catch(() => "");
-  if (addresses.some((address) => present.includes(`"${address}"`))) return;
-  if (present.trim() !== "") console.error(`Writing ${path} again: it names none of ${addresses.join(", ")}`);
+  const unnamed = addresses.filter((address) => !present.includes(`"${address}"`));
+  if (unnamed.length > 0 && present.trim() !== "") {
+    const isOther = unnamed.length === addresses.length;
+    const list = unnamed.join(", ");
+    console.error(isOther ? `Writing ${path} again: it names none of ${list}` : `${path} does not name ${list}`);
+  }
+  if (unnamed.length < addresses.length) return;
   const lines = addresses.map((address) => `  ${JSON.stringify({ addr: address })}`);
   const temporary = `${path}.new`;
   await Deno.writeTextFile(temporary, `[\n${lines.join(",\n")}\n]\n`);
@@ -125,7 +143,7 @@ async function listeningAddress(role: Supervisor): Promise<string> {
   }
 }
 
-/** Four roles that are started and stopped together, and kept running in between. */
+/** Servers and a proxy that are started and stopped together, and kept running in between. */
 class Cluster {
   readonly #options: Options;
   readonly #servers: Supervisor[] = [];
@@ -145,7 +163,7 @@ class Cluster {
    * @throws {ClusterError} when one of them cannot start
    */
   async start(): Promise<{ proxy: string; servers: string[] }> {
-    const { directory, onDown } = this.#options;
+    const { directory, onDown, serversCount } = this.#options;
     const certificates = join(directory, "certs");
     const { authority, cert, key } = certificatePaths(certificates);
     await Deno.mkdir(directory, { recursive: true }).catch((error) => {
@@ -153,7 +171,7 @@ class Cluster {
     });
     await makeCertificates(certificates);
     const identity = ["--cert", cert, "--key", key];
-    for (let number = 1; number <= SERVERS_COUNT; number++) {
+    for (let number = 1; number <= serversCount; number++) {
       const data = join(directory, "data", `server${number}`);
       const words = ["server", "--data", data, "--max-memory", MEMORY_LIMIT, ...identity];
       this.#servers.push(this.#supervise(`server${number}`, number, words));

@@ -175,6 +175,14 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** Returns why a file or a folder could not be used, in the words of all errors about files. */
+export function fileReason(error: unknown): string {
+  if (error instanceof Deno.errors.NotFound) return "there is no such file";
+  if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
+  // Deno adds the number of the system's error, and the call: "Is a directory (os error 21): open 'x'".
+  return messageOf(error).replace(/ \(os error \d+\)(: \w+ '.*')?$/s, "");
+}
+
 /** Returns the stack of any thrown value, for a bug report. */
 export function stackOf(error: unknown): string {
   return error instanceof Error ? error.stack ?? error.message : String(error);

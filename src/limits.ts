@@ -1017,6 +1017,14 @@ export const UNDO_TEXT_MAX_CHARACTERS = 64 * 1024;
 export const KEY_SEQUENCE_MAX_BYTES = 64;
 /** How long an Escape waits for the rest of a sequence before it counts as the Escape key. */
 export const ESCAPE_KEY_DELAY_MS = 50;
+/** The longest value that a terminal shows completely, in characters as they are shown. */
+export const SHOWN_VALUE_MAX_CHARACTERS = 4_096;
+/** The fewest items of a reply that are counted for the user. */
+export const COUNTED_ITEMS_MIN_COUNT = 11;
+/** The shortest time of a reply that is shown to the user. */
+export const SLOW_REPLY_MIN_MS = 500;
+/** The most repetitions of a command at the prompt, as in `5 ping`. */
+export const REPEAT_MAX_COUNT = 1_000_000;
 /** The longest line at the prompt for which a hint is computed, in UTF-16 units. */
 export const HINTED_LINE_MAX_CHARACTERS = 4_096;
 /** The most names of keys that the Tab key offers. */
@@ -1033,6 +1041,28 @@ export const STOP_CHECK_MS = 200;
 export const IMPORT_BUFFER_BYTES = 512 * 1024;
 /** The largest packed collection of an RDB file. Redis writes some kilobytes unless it is configured otherwise. */
 export const IMPORT_PACKED_MAX_BYTES = 128 * 1024 * 1024;
+/** An import hands its requests to the stream when they have this size. */
+export const IMPORT_BATCH_BYTES = 64 * 1024;
+/** A request with parts of a value is complete when it has this size. */
+export const IMPORT_REQUEST_BYTES = 64 * 1024;
+/** A request with parts of a value is complete when it has this many parts: more would run in steps. */
+export const IMPORT_REQUEST_PARTS_COUNT = 500;
+/** The most requests of an import without a reply, so that few keys are in doubt when the connection is lost. */
+export const IMPORT_IN_FLIGHT_COUNT = 8_192;
+/** The most requests, in bytes, that wait until it is known which keys exist. */
+export const IMPORT_HELD_BYTES = 512 * 1024;
+/** The most keys that wait until it is known which of them exist. */
+export const IMPORT_HELD_KEYS_COUNT = 2_048;
+/** The keys that one `scan` of an export visits. */
+export const EXPORT_SCAN_COUNT = 500;
+/** A value that uses more memory than this is exported in parts of about this size. */
+export const EXPORT_PART_BYTES = 256 * 1024;
+/** The most elements or fields in a part. */
+export const EXPORT_PARTS_MAX_COUNT = 2_000;
+/** The values that an export reads at a time, by the memory that they use. */
+export const EXPORT_BATCH_BYTES = 4 * 1024 * 1024;
+/** An export writes to its file when it has this much. */
+export const EXPORT_WRITE_BYTES = 256 * 1024;
 /** How often the progress line on a terminal is redrawn. */
 export const PROGRESS_REDRAW_INTERVAL_MS = 100;
 /** How often a line of progress is appended on a terminal that cannot redraw. */

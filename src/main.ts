@@ -47,7 +47,17 @@ export const ROLES: Readonly<Record<string, Role>> = {
   bench: {
     summary: "loads a server and measures it",
     load: async () => (await import("./load/bench/main.ts")).benchMain,
-    tables: async () => [(await import("./role/option_tables.ts")).benchOptions],
+    tables: async () => [(await import("./role/bench_options.ts")).benchOptions],
+  },
+  export: {
+    summary: "writes keys to JSON lines or CSV",
+    load: async () => (await import("./transfer/export.ts")).exportMain,
+    tables: async () => [(await import("./role/transfer_options.ts")).exportOptions],
+  },
+  import: {
+    summary: "imports keys from RDB files, JSON lines or CSV",
+    load: async () => (await import("./transfer/import.ts")).importMain,
+    tables: async () => [(await import("./role/transfer_options.ts")).importOptions],
   },
   check: {
     summary: "verifies data on disk",

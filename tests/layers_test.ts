@@ -123,10 +123,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   load: ["memory", "metrics", "wire", "wire/native", "wire/resp", "net", "client", "role", "target", "terminal"],
   // The server that a tool talks to.
   target: ["client", "role"],
-  shell: ["catalog", "client", "load", "role", "std", "target", "terminal"],
+  shell: ["catalog", "metrics", "wire", "wire/resp", "net", "terminal", "client", "load", "role", "std", "target"],
+  transfer: ["wire/native", "client", "role", "load", "target", "terminal"],
   offline: ["log", "role"],
   // The entry points.
-  main: ["server", "proxy", "shell", "load", "offline", "role"],
+  main: ["server", "proxy", "shell", "load", "transfer", "offline", "role"],
   mod: ["client"],
 };
 

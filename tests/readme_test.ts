@@ -16,7 +16,8 @@ import { faultsOf } from "./support/tidy/prose.ts";
 const README_MAX_BYTES = 10_240;
 
 /** Programs of others, with other options. */
-const FOREIGN_PROGRAMS = /^(redis-cli|redis-benchmark|docker|kill|sleep|export|npx -y deno@[0-9.]+ (cache|run))\b/;
+const FOREIGN_PROGRAMS =
+  /^(redis-cli|redis-benchmark|docker|kubectl|kill|sleep|export|(sudo )?(apt-get|dpkg|systemctl|journalctl)|npx -y deno@[0-9.]+ (cache|run))\b/;
 
 /** Matches a file or a folder of the project. A span with other characters is a pattern or a call. */
 const PATH = /^(\.ci|\.github|bench|certs|cluster|src|tests)\/[\w./-]*$|^[\w/-]+(\.d)?\.(ts|md)$/;

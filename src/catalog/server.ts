@@ -20,7 +20,7 @@ export const SERVER_ROWS: Rows = {
     textReply: true,
   },
   config: {
-    syntax: "get pattern | set name value | resetstat",
+    syntax: "get pattern | set name value | resetstat | rewrite",
     summary: "Shows and changes settings.",
     since: "2.0.0",
     complexity: "O(N), N: settings",

@@ -5,9 +5,10 @@
  */
 
 import { encodeText } from "../bytes.ts";
-import { ReplyError } from "../errors.ts";
+import { messageOf, ReplyError } from "../errors.ts";
 import type { Reply } from "../wire/reply.ts";
 import type { Request } from "../wire/request.ts";
+import type { Configuration } from "./configuration.ts";
 import type { ConnectionContext } from "./context.ts";
 import { Glob } from "./glob.ts";
 import { inSlices } from "./in_slices.ts";
@@ -24,13 +25,13 @@ export const CONFIG_SUBCOMMANDS: Subcommands = {
   },
   set: { arity: -4, run: set, help: ["SET <directive> <value>", "Set the configuration <directive> to <value>."] },
   resetstat: { arity: 2, run: resetStatistics, help: ["RESETSTAT", "Reset statistics reported by the INFO command."] },
-  rewrite: { arity: 2, run: rewrite, help: ["REWRITE", "Not here: a server is set by its options."] },
+  rewrite: { arity: 2, run: rewrite, help: ["REWRITE", "Rewrite the configuration file."] },
 };
 
 /** The number of patterns that are searched for between two looks at the clock. A short one takes 10 µs. */
 const PATTERNS_PER_STEP_COUNT = 4;
 
-/** `config get pattern [pattern …] | set name value [name value …] | resetstat` shows or changes settings. */
+/** `config get pattern [pattern …] | set name value [name value …] | resetstat | rewrite` shows or changes settings. */
 export function config(context: ConnectionContext, request: Request, reply: Reply): void | Promise<void> {
   return runSubcommand(CONFIG_SUBCOMMANDS, context, request, reply);
 }
@@ -78,6 +79,7 @@ function set({ shared: { configuration } }: ConnectionContext, request: Request,
     if (!Object.hasOwn(configuration, name)) {
       throw new ReplyError("ERR", `Unknown option or number of arguments for CONFIG SET - '${request.text(i)}'`);
     }
+    if (changes.some(([other]) => other === name)) throw failure(name, "duplicate parameter");
     if (configuration[name]!.set === undefined) throw failure(name, "can't set immutable config");
     changes.push([name, request.text(i + 1)]);
   }
@@ -101,6 +103,29 @@ function resetStatistics(context: ConnectionContext, _request: Request, reply: R
   reply.ok();
 }
 
-function rewrite(): void {
-  throw new ReplyError("ERR", "The server is running without a config file");
+/** Writes what was changed into the file of `--config`. The replies are Redis's. */
+function rewrite({ role }: ConnectionContext, _request: Request, reply: Reply): Promise<void> {
+  if (role.rewriteConfig === undefined) throw new ReplyError("ERR", "The server is running without a config file");
+  return role.rewriteConfig().then(() => reply.ok(), (error) => {
+    throw new ReplyError("ERR", `Rewriting config file: ${messageOf(error)}`);
+  });
+}
+
+/**
+ * Returns whether a request is a `config set` of what a proxy has for itself, such as the limits of its clients.
+ *
+ * @throws {ReplyError} when it also sets what the proxy changes on all servers
+ */
+export function setsOwn(configuration: Configuration, { name }: { readonly name: string }, request: Request): boolean {
+  if (name !== "config" || !request.is(1, "set")) return false;
+  let own: string | undefined;
+  let isShared = false;
+  for (let i = 2; i < request.count; i += 2) {
+    const name = request.text(i).toLowerCase();
+    if (!Object.hasOwn(configuration, name)) continue;
+    if (configuration[name]!.isOwn) own ??= name;
+    else isShared = true;
+  }
+  if (own !== undefined && isShared) throw failure(own, "it changes only the proxy, so set it separately");
+  return own !== undefined;
 }

@@ -50,6 +50,8 @@ export interface Role extends Authenticator<ClientState> {
   problems(): readonly Problem[];
   /** Sets the counts of `info stats` to zero. */
   resetStatistics(): void;
+  /** Writes the settings that were changed into the file that the role was started with; absent without such a file. */
+  readonly rewriteConfig?: (() => Promise<void>) | undefined;
 }
 
 /** One connection, as its commands see it. */

@@ -6,7 +6,8 @@
 
 import { SLOW_LOG_MAX_COUNT } from "../limits.ts";
 import type { Instruments } from "../metrics/instruments.ts";
-import type { Configuration, Parameter } from "./configuration.ts";
+import type { Configuration } from "./configuration.ts";
+import { integerParameter } from "./parameter_kinds.ts";
 
 /** The largest threshold: larger integers are not exact. */
 const THRESHOLD_MAX = Number.MAX_SAFE_INTEGER;
@@ -15,29 +16,23 @@ const THRESHOLD_MAX = Number.MAX_SAFE_INTEGER;
 export function diagnosisSettings(instruments: Instruments): Configuration {
   const { slowLog, latency } = instruments;
   return {
-    "slowlog-log-slower-than": integer(-1, THRESHOLD_MAX, () => slowLog.thresholdUs, (value) => {
-      slowLog.thresholdUs = value;
-      instruments.followThresholds();
+    "slowlog-log-slower-than": integerParameter(-1, THRESHOLD_MAX, {
+      read: () => slowLog.thresholdUs,
+      change: (value) => {
+        slowLog.thresholdUs = value;
+        return void instruments.followThresholds();
+      },
     }),
-    "slowlog-max-len": integer(0, SLOW_LOG_MAX_COUNT, () => slowLog.maxCount, (value) => {
-      slowLog.maxCount = value;
+    "slowlog-max-len": integerParameter(0, SLOW_LOG_MAX_COUNT, {
+      read: () => slowLog.maxCount,
+      change: (value) => void (slowLog.maxCount = value),
     }),
-    "latency-monitor-threshold": integer(0, THRESHOLD_MAX, () => latency.thresholdMs, (value) => {
-      latency.thresholdMs = value;
-      instruments.followThresholds();
+    "latency-monitor-threshold": integerParameter(0, THRESHOLD_MAX, {
+      read: () => latency.thresholdMs,
+      change: (value) => {
+        latency.thresholdMs = value;
+        return void instruments.followThresholds();
+      },
     }),
-  };
-}
-
-function integer(least: number, largest: number, get: () => number, set: (value: number) => void): Parameter {
-  return {
-    get: () => String(get()),
-    set: (text) => {
-      if (!/^-?\d+$/.test(text)) return "argument couldn't be parsed into an integer";
-      const value = Number(text);
-      if (value < least || value > largest) return `argument must be between ${least} and ${largest} inclusive`;
-      set(value);
-      return undefined;
-    },
   };
 }

@@ -134,7 +134,8 @@ export class AppendLog {
   onRefusal: ((refusal: string | undefined) => void) | undefined;
   /** The function that gets the duration of each write and each sync in ms; `undefined` while no one measures them. */
   onDuration: ((kind: "write" | "sync", durationMs: number) => void) | undefined;
-  readonly policy: FsyncPolicy;
+  /** The present policy. {@linkcode setPolicy} changes it. */
+  policy: FsyncPolicy;
   /** The bytes of all segments that were created since the log was opened. */
   sizeBytes = 0;
   /** The number of successful syncs. */
@@ -299,6 +300,12 @@ export class AppendLog {
       await this.#whenNoGroup.promise;
       this.#whenNoGroup = undefined;
     }
+  }
+
+  /** Changes the policy. Replies that the new one need not hold back are sent. */
+  setPolicy(policy: FsyncPolicy): void {
+    this.policy = policy;
+    this.#release();
   }
 
   /** Allows long commands to begin again. */

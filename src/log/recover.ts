@@ -29,7 +29,7 @@
  * @module
  */
 
-import { CorruptionError, InmemError, messageOf, ProtocolError, StartError } from "../errors.ts";
+import { CorruptionError, fileReason, InmemError, ProtocolError, StartError } from "../errors.ts";
 import { RECOVERY_STEP_BYTES, RECOVERY_TURN_MS } from "../limits.ts";
 import { FILE_HEADER_BYTES, type FileKind } from "./block.ts";
 import { BlockReader } from "./block_reader.ts";
@@ -467,7 +467,7 @@ class Recovery {
     } catch (cause) {
       // Errors of ours describe the problem; any other comes from the file system.
       if (cause instanceof InmemError) throw cause;
-      throw new StartError(`Cannot load "${path}": ${messageOf(cause)}`, { cause });
+      throw new StartError(`Cannot load "${path}": ${fileReason(cause)}`, { cause });
     }
   }
 }

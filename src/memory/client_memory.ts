@@ -78,8 +78,10 @@ const CLEARLY_MORE_FACTOR = 2;
 
 /** The memory of all clients of one role. */
 export class ClientMemory {
-  readonly limitBytes: number;
-  readonly heapLimitBytes: number;
+  /** The most bytes that are held for all clients together. {@linkcode limit} changes it. */
+  limitBytes = 0;
+  /** The most bytes that objects may take of it. */
+  heapLimitBytes = 0;
   /** The bytes charged at present. */
   usedBytes = 0;
   /** The part of {@linkcode usedBytes} that objects in the engine's heap take. */
@@ -91,15 +93,22 @@ export class ClientMemory {
   /** The number of connections closed since the start to make room. */
   closed = 0;
   readonly #accounts = new Set<ClientAccount>();
+  readonly #heapMaxBytes: number;
   readonly #warn: NonNullable<ClientMemoryOptions["warn"]>;
   #reports = CLIENT_MEMORY_REPORTS_MAX_COUNT;
   #reportedMs = 0;
   #unlogged = 0;
 
   constructor(options: ClientMemoryOptions) {
-    this.limitBytes = options.limitBytes;
-    this.heapLimitBytes = Math.min(options.limitBytes, options.heapLimitBytes ?? Infinity);
+    this.#heapMaxBytes = options.heapLimitBytes ?? Infinity;
     this.#warn = options.warn ?? (() => {});
+    this.limit(options.limitBytes);
+  }
+
+  /** Sets the most bytes of all clients. If they hold more, the next one that needs bytes makes room for itself. */
+  limit(limitBytes: number): void {
+    this.limitBytes = limitBytes;
+    this.heapLimitBytes = Math.min(limitBytes, this.#heapMaxBytes);
   }
 
   /** Opens the account of a connection. {@linkcode ClientAccount.close} ends it. */

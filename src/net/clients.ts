@@ -110,8 +110,9 @@ export class Clients<S extends ClientSession> {
   /** The number of connections that are being closed without a reply. */
   #closing = 0;
   readonly #maxConnections: number;
+  #maxCount = 0;
   /** The number of connections from which on a further one is closed without a reply. */
-  readonly #fullCount: number;
+  #fullCount = 0;
   /** Resolves when a connection is closed; set only while there is no room for more. */
   #whenRoom: PromiseWithResolvers<void> | undefined;
   readonly #sweepTimer: number;
@@ -124,11 +125,34 @@ export class Clients<S extends ClientSession> {
   constructor(options: ClientsOptions<S>) {
     this.#options = options;
     this.#maxConnections = options.maxConnections ?? Infinity;
-    const beyond = this.#maxConnections - options.maxCount;
-    this.#fullCount = Number.isFinite(beyond) ? options.maxCount + Math.max(1, Math.floor(beyond / 2)) : Infinity;
+    this.limit(options.maxCount);
     this.#listener = options.listener;
     this.#accept(options.listener);
     this.#sweepTimer = setInterval(() => this.#sweep(), CONNECTION_SWEEP_INTERVAL_MS);
+  }
+
+  /** The most clients served at a time. */
+  get maxCount(): number {
+    return this.#maxCount;
+  }
+
+  /**
+   * The largest value of {@linkcode maxCount}: one connection is kept for telling a further client why it is refused.
+   */
+  get mostCount(): number {
+    return this.#maxConnections - 1;
+  }
+
+  /** Sets the most clients served at a time. Clients that are served already stay. */
+  limit(maxCount: number): void {
+    this.#maxCount = maxCount;
+    const beyond = this.#maxConnections - maxCount;
+    this.#fullCount = Number.isFinite(beyond) ? maxCount + Math.max(1, Math.floor(beyond / 2)) : Infinity;
+  }
+
+  /** The sessions that are being served. */
+  get served(): Iterable<S> {
+    return this.#served;
   }
 
   /** The number of clients that are being served. */
@@ -274,7 +298,7 @@ export class Clients<S extends ClientSession> {
     if (!isDone) return await this.#drop(() => abort(socket));
     const session = this.#options.open(socket);
     if (this.#stopped) return await session.abort();
-    if (this.#served.size < this.#options.maxCount || this.#displaceSession()) {
+    if (this.#served.size < this.#maxCount || this.#displaceSession()) {
       await this.#during(this.#served, session, () => session.run());
     } else {
       this.rejected++;

@@ -5,7 +5,7 @@
  */
 
 import { decodeText } from "../bytes.ts";
-import { messageOf, StartError, UsageError } from "../errors.ts";
+import { fileReason, StartError, UsageError } from "../errors.ts";
 import { CountingTarget } from "../log/counting_target.ts";
 import { isRestoreUnfinished, listSegments, listSnapshots } from "../log/folder.ts";
 import { type LeftOut, readSegment, readSnapshot, recover, type Recovered } from "../log/recover.ts";
@@ -72,7 +72,7 @@ async function check(path: string): Promise<Findings> {
   try {
     isFolder = (await Deno.stat(path)).isDirectory;
   } catch (cause) {
-    throw new StartError(`Cannot check "${path}": ${messageOf(cause)}`, { cause });
+    throw new StartError(`Cannot check "${path}": ${fileReason(cause)}`, { cause });
   }
   return isFolder ? await checkFolder(path) : checkFile(path);
 }
@@ -117,7 +117,7 @@ function magicOf(path: string): string {
       file.close();
     }
   } catch (cause) {
-    throw new StartError(`Cannot check "${path}": ${messageOf(cause)}`, { cause });
+    throw new StartError(`Cannot check "${path}": ${fileReason(cause)}`, { cause });
   }
 }
 
@@ -130,7 +130,7 @@ async function checkUnused(path: string): Promise<void> {
     lock = await Deno.open(lockPath, { read: true });
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return;
-    throw new StartError(`Cannot check "${path}": ${messageOf(error)}`, { cause: error });
+    throw new StartError(`Cannot check "${path}": ${fileReason(error)}`, { cause: error });
   }
   try {
     if (await lock.tryLock(false)) return;

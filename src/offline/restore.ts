@@ -13,7 +13,7 @@
  * @module
  */
 
-import { messageOf, StartError, UsageError } from "../errors.ts";
+import { fileReason, messageOf, StartError, UsageError } from "../errors.ts";
 import { LOG_READ_BYTES } from "../limits.ts";
 import { CountingTarget } from "../log/counting_target.ts";
 import { writeAllSync } from "../log/files.ts";
@@ -81,7 +81,7 @@ async function restore(file: string, folderPath: string, movesAside: boolean): P
     return { summary, path, aside };
   } catch (cause) {
     if (cause instanceof StartError) throw cause;
-    throw new StartError(`Cannot restore into "${folderPath}": ${messageOf(cause)}`, { cause });
+    throw new StartError(`Cannot restore into "${folderPath}": ${fileReason(cause)}`, { cause });
   } finally {
     folder.close();
   }

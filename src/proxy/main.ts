@@ -7,6 +7,7 @@
 import { formatAddress } from "../address.ts";
 import { UsageError } from "../errors.ts";
 import { readAuthorities } from "../role/certificate_files.ts";
+import { followOptions } from "../role/config_follower.ts";
 import { parseConfigured } from "../role/config_file.ts";
 import { planProxyDescriptors } from "../role/descriptors.ts";
 import { runUntilStopped } from "../role/lifetime.ts";
@@ -113,6 +114,7 @@ export async function proxyMain(argv: readonly string[]): Promise<number> {
   if (serversPasswordPath !== undefined) {
     reloading.passwords(serversPasswordPath, serversPasswords, (password) => proxy.replaceBackend({ password }));
   }
+  followOptions(options, proxyOptions, proxy, reloading, logger);
   const ended = runUntilStopped(role, reloading, logger, supervision);
   if (proxy.untuned !== undefined) {
     logger.warn("Replies may take 40 ms longer: socket options are not set", { reason: proxy.untuned });

@@ -33,6 +33,7 @@ import type { Report } from "../metrics/joined.ts";
 import type { Section } from "../metrics/metric.ts";
 import type { Observed, Overview, Problem, ServerOverview } from "../metrics/overview.ts";
 import type { ServedSocket } from "../net/socket.ts";
+import type { LiveSettings } from "../role/live_settings.ts";
 import { openServing, ServingRole, type ServingSettings, type ServingSockets } from "../role/serving_role.ts";
 import { FlushQueue } from "../route/flush_queue.ts";
 import { readMembers, watchMembers } from "../route/members.ts";
@@ -114,6 +115,8 @@ export class Proxy extends ServingRole<Session> implements SessionHost, Observed
   readonly counts: RequestCounts = new RequestCounts(this.instruments);
   readonly dialects: Readonly<Record<ProtocolVersion, Dialect>>;
   readonly connections: Connections;
+  /** The settings that can change while the proxy runs, by the names of their options. */
+  readonly live: LiveSettings = this.commonSettings();
   readonly flushQueue = new FlushQueue();
   readonly coalescer = new WriteCoalescer();
   readonly repliesMaxBytes: number;
@@ -212,9 +215,8 @@ export class Proxy extends ServingRole<Session> implements SessionHost, Observed
         hostname: settings.hostname,
         port: this.address.port,
         isTls: settings.certificate !== undefined,
-        maxClients: settings.maxClients,
-        clientMemory: this.clientMemory,
         instruments: this.instruments,
+        live: this.live,
       }),
       this.#hub.channels,
       this.instruments,

@@ -19,7 +19,7 @@
 import { dirname, join } from "@std/path";
 import type { X509Certificate } from "node:crypto";
 import { canonicalIpv6, isHostname, isIpAddress } from "../address.ts";
-import { messageOf, StartError, UsageError } from "../errors.ts";
+import { fileReason, messageOf, StartError, UsageError } from "../errors.ts";
 import { CERTIFICATE_RENEW_DAYS } from "../limits.ts";
 import { expiryOf, type KeyPair, readCertificate, readKey, readKeyPair } from "./certificate_files.ts";
 import { certsOptions } from "./option_tables.ts";
@@ -104,7 +104,7 @@ async function makeLocked(
     replaceFiles([[paths.key, server.key, 0o600], [paths.cert, server.cert, 0o644]]);
     return { paths, isAuthorityNew, hosts, validUntilMs: expiryOf(server.cert) };
   } catch (error) {
-    throw new StartError(`Cannot make certificates in "${folder}": ${messageOf(error)}`, { cause: error });
+    throw new StartError(`Cannot make certificates in "${folder}": ${fileReason(error)}`, { cause: error });
   }
 }
 
@@ -138,7 +138,7 @@ async function lockFolder(folder: string): Promise<Disposable> {
     await file.lock(true);
     return file;
   } catch (error) {
-    throw new StartError(`Cannot write to the folder "${folder}": ${messageOf(error)}`, { cause: error });
+    throw new StartError(`Cannot write to the folder "${folder}": ${fileReason(error)}`, { cause: error });
   }
 }
 
@@ -277,12 +277,14 @@ export async function certsMain(argv: readonly string[], write: (text: string) =
 function describe(made: MadeCertificates): string {
   const { authority, authorityKey, cert, key } = made.paths;
   const until = new Date(made.validUntilMs).toISOString().slice(0, 10);
+  const width = Math.max(...[authority, authorityKey, cert, key].map((path) => path.length));
+  const row = (path: string, what: string) => `  ${path.padEnd(width)}  ${what}`;
   return [
     made.isAuthorityNew ? "Made a local authority and a server certificate:" : "Made a server certificate:",
-    `  ${authority}  the authority${made.isAuthorityNew ? "" : ", which existed"}; clients need this file`,
-    `  ${authorityKey}  its key; keep it secret, servers do not need it`,
-    `  ${cert}  for ${made.hosts.join(", ")}; until ${until}`,
-    `  ${key}  its key, for the server only`,
+    row(authority, `the authority${made.isAuthorityNew ? "" : ", which existed"}; clients need this file`),
+    row(authorityKey, "its key; keep it secret, servers do not need it"),
+    row(cert, `for ${made.hosts.join(", ")}; until ${until}`),
+    row(key, "its key, for the server only"),
     "",
     "Use them:",
     `  inmem server --cert ${cert} --key ${key}`,
@@ -303,6 +305,6 @@ function isThere(path: string): boolean {
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
-    throw new StartError(`Cannot read "${path}": ${messageOf(error)}`, { cause: error });
+    throw new StartError(`Cannot read "${path}": ${fileReason(error)}`, { cause: error });
   }
 }

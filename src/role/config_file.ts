@@ -46,6 +46,51 @@ export interface ConfiguredOptions<T extends OptionTable> {
 }
 
 /**
+ * Writes changed options into the file of `--config`, which keeps its other fields. The file is replaced as a whole.
+ *
+ * @param changed what to write, as the command line has it; `undefined` removes a field
+ * @throws {UsageError} when the present content of the file is wrong
+ * @throws the error of the file system; then the file is unchanged
+ */
+export async function rewriteConfigFile(
+  path: string,
+  table: OptionTable,
+  changed: ReadonlyMap<string, string | undefined>,
+): Promise<void> {
+  const lines = new Map<string, string>();
+  readConfigFile(path, table);
+  for (const { name, isList, values } of readFields(readText(path))) {
+    const texts = values.map(({ kind, text }) => kind === "text" ? JSON.stringify(text) : text);
+    lines.set(name, isList ? `[${texts.join(", ")}]` : texts[0]!);
+  }
+  for (const [name, text] of changed) {
+    if (text === undefined) lines.delete(name);
+    else lines.set(name, table.options[name]!.kind === "count" ? text : JSON.stringify(text));
+  }
+  const body = [...lines].map(([name, value]) => `  ${JSON.stringify(name)}: ${value}`).join(",\n");
+  await replaceFile(path, lines.size === 0 ? "{}\n" : `{\n${body}\n}\n`);
+}
+
+/**
+ * Replaces a file, or the one that a link leads to, by one with the same mode. A crash leaves the old or the new one.
+ */
+async function replaceFile(path: string, text: string): Promise<void> {
+  const target = await Deno.realPath(path);
+  const { mode } = await Deno.stat(target);
+  const temporary = `${target}.${crypto.randomUUID()}.tmp`;
+  try {
+    using file = await Deno.open(temporary, { write: true, createNew: true, mode: (mode ?? 0o600) & 0o777 });
+    const bytes = new TextEncoder().encode(text);
+    for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+    await file.sync();
+    await Deno.rename(temporary, target);
+  } catch (error) {
+    await Deno.remove(temporary).catch(() => {});
+    throw error;
+  }
+}
+
+/**
  * Parses the arguments of a role that takes options only, with the environment and the file of `--config`. If they ask
  * for help, it is printed.
  *

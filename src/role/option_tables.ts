@@ -5,13 +5,6 @@
  */
 
 import {
-  BENCH_CLIENTS_MAX_COUNT,
-  BENCH_DURATION_MAX_MS,
-  BENCH_KEYS_MAX_COUNT,
-  BENCH_PIPELINE_MAX_COUNT,
-  BENCH_REQUESTS_MAX_COUNT,
-  BENCH_ROUNDS_MAX_COUNT,
-  BENCH_VALUE_MAX_BYTES,
   CLIENT_MEMORY_MAX_BYTES,
   CLIENT_MEMORY_MIN_BYTES,
   CLIENTS_MAX_COUNT,
@@ -43,6 +36,7 @@ const logFormat = {
 } as const satisfies Option;
 
 const maxClients = {
+  isLive: true,
   kind: "count",
   default: "10000",
   min: 1,
@@ -51,6 +45,7 @@ const maxClients = {
 } as const satisfies Option;
 
 const maxClientMemory = {
+  isLive: true,
   kind: "size",
   min: CLIENT_MEMORY_MIN_BYTES,
   max: CLIENT_MEMORY_MAX_BYTES,
@@ -96,6 +91,7 @@ const metricsEdit = {
 } as const satisfies Option;
 
 const slowCommand = {
+  isLive: true,
   kind: "duration",
   default: "10ms",
   max: TIMEOUT_MAX_MS,
@@ -103,6 +99,7 @@ const slowCommand = {
 } as const satisfies Option;
 
 const latencyThreshold = {
+  isLive: true,
   kind: "duration",
   default: "0",
   max: TIMEOUT_MAX_MS,
@@ -150,18 +147,21 @@ export const serverOptions = {
     },
     repair: { kind: "flag", help: "start from the intact part of damaged data on disk, and log what is left out" },
     fsync: {
+      isLive: true,
       kind: "text",
       choices: ["always", "everysec", "never"],
       default: "everysec",
       help: "when the log is synced: before each reply, every second, or whenever the operating system writes it",
     },
     "snapshot-growth": {
+      isLive: true,
       kind: "percent",
       default: "100%",
       max: SNAPSHOT_GROWTH_MAX_PERCENT,
       help: "take a snapshot when the log has grown by this share of the last one, and by 64mb; 0% for never",
     },
     "snapshot-interval": {
+      isLive: true,
       kind: "duration",
       default: "1h",
       max: SNAPSHOT_INTERVAL_MAX_MS,
@@ -175,12 +175,14 @@ export const serverOptions = {
       absent: "75 % of the container's or machine's memory, and less below 800mb",
     },
     eviction: {
+      isLive: true,
       kind: "text",
       choices: ["lru", "none"],
       default: "lru",
       help: "at the memory limit: lru removes the least recently used key, none refuses writes",
     },
     "default-ttl": {
+      isLive: true,
       kind: "duration",
       min: 1,
       max: DEFAULT_TTL_MAX_MS,
@@ -326,6 +328,13 @@ export const clientOptions = {
       default: "auto",
       help: "when replies have colours; auto means on a terminal, unless NO_COLOR is set",
     },
+    pager: {
+      kind: "text",
+      valueName: "WHEN",
+      choices: ["auto", "never"],
+      default: "auto",
+      help: "when the prompt shows a reply page by page; auto means when it exceeds the screen",
+    },
     json: { kind: "flag", help: "print replies as JSON" },
     quiet: { kind: "flag", onlyTyped: true, help: "print no replies to the lines of standard input, only errors" },
     "stop-on-error": {
@@ -350,100 +359,6 @@ export const clientOptions = {
       help: "write the reply of the command to a file, exactly; nil leaves the file as it is and exits with 1",
     },
     "fail-nil": { kind: "flag", onlyTyped: true, help: "exit with 1 if the reply of the command is nil" },
-    help,
-  },
-} as const satisfies OptionTable;
-
-/** The options of `inmem bench`. */
-export const benchOptions = {
-  usage: "inmem bench [OPTIONS]",
-  variablePrefix: "INMEM_",
-  summary:
-    "Loads a server, inmem or any other that is compatible with Redis, checks every reply, and prints rates and " +
-    "latencies. It uses keys that begin with inmem-bench: only, and deletes them before and after. " +
-    "Exit status: 0 done, 1 a reply was wrong or refused, 2 wrong usage, 3 no connection.",
-  options: {
-    ...targetOptions,
-    tests: {
-      kind: "text",
-      valueName: "NAMES",
-      aliases: ["t"],
-      onlyTyped: true,
-      default: "ping,set,get,incr,lpush,lpop,sadd,hset,hget",
-      help: "the tests, separated by commas",
-    },
-    clients: {
-      kind: "count",
-      default: "50",
-      min: 1,
-      max: BENCH_CLIENTS_MAX_COUNT,
-      onlyTyped: true,
-      help: "the number of connections",
-    },
-    pipeline: {
-      kind: "count",
-      default: "1",
-      min: 1,
-      max: BENCH_PIPELINE_MAX_COUNT,
-      onlyTyped: true,
-      help: "the number of requests that each connection sends together",
-    },
-    duration: {
-      kind: "duration",
-      default: "3s",
-      min: 1,
-      max: BENCH_DURATION_MAX_MS,
-      onlyTyped: true,
-      help: "how long each test is",
-    },
-    requests: {
-      kind: "count",
-      min: 1,
-      max: BENCH_REQUESTS_MAX_COUNT,
-      onlyTyped: true,
-      help: "the number of requests of each test, instead of a duration",
-      absent: "as many as --duration allows",
-    },
-    size: {
-      kind: "size",
-      default: "32b",
-      min: 1,
-      max: BENCH_VALUE_MAX_BYTES,
-      onlyTyped: true,
-      help: "the size of values",
-    },
-    keys: {
-      kind: "count",
-      default: "100000",
-      min: 1,
-      max: BENCH_KEYS_MAX_COUNT,
-      onlyTyped: true,
-      help: "the number of keys of each kind, at least one for each connection",
-    },
-    protocol: {
-      kind: "text",
-      choices: ["resp", "native"],
-      default: "resp",
-      onlyTyped: true,
-      help: "the protocol: Redis's, or inmem's own",
-    },
-    compare: {
-      kind: "server",
-      onlyTyped: true,
-      help: "a second server, such as redis://127.0.0.1:6379, which is loaded in turn with the first",
-      absent: "none",
-    },
-    rounds: {
-      kind: "count",
-      default: "3",
-      min: 1,
-      max: BENCH_ROUNDS_MAX_COUNT,
-      onlyTyped: true,
-      help: "how often each test is repeated with --compare; the figures are those of the median",
-    },
-    keep: { kind: "flag", onlyTyped: true, help: "leave the keys on the server" },
-    json: { kind: "flag", help: "print a line of JSON for each test" },
-    csv: { kind: "flag", onlyTyped: true, help: "print CSV" },
     help,
   },
 } as const satisfies OptionTable;

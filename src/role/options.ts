@@ -20,7 +20,7 @@
 
 import { type Address, parseAddress } from "../address.ts";
 import { UsageError } from "../errors.ts";
-import { parseCount, parseDuration, parsePercent, parseSize } from "./quantities.ts";
+import { formatDuration, formatSizeExactly, parseCount, parseDuration, parsePercent, parseSize } from "./quantities.ts";
 import { parseServerUrl, type ServerUrl } from "./server_url.ts";
 
 /**
@@ -52,6 +52,8 @@ export interface Option {
   readonly max?: number;
   /** The environment variable that the role reads instead, for `--help`. */
   readonly environment?: string;
+  /** Whether the option can change while the role runs, by the file of `--config` and by `config set`. */
+  readonly isLive?: true;
   /** Whether only the command line may have the option, not the environment or a file. */
   readonly onlyTyped?: true;
 }
@@ -334,6 +336,14 @@ export function editDistance(from: string, to: string): number {
     row = next;
   }
   return row[to.length] ?? 0;
+}
+
+/** Returns a value of an option as the command line has it, such as `512mb` for 536870912. It is exact. */
+export function formatOption(option: Option, value: string | number): string {
+  if (typeof value === "string") return value;
+  if (option.kind === "size") return formatSizeExactly(value);
+  if (option.kind === "duration") return formatDuration(value);
+  return option.kind === "percent" ? `${value}%` : String(value);
 }
 
 const VALUE_NAMES: Readonly<Record<OptionKind, string>> = {

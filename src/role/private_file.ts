@@ -9,7 +9,7 @@
  */
 
 import { readBoundedFile, UnsuitableFile } from "../bounded_file.ts";
-import { messageOf, StartError } from "../errors.ts";
+import { fileReason, StartError } from "../errors.ts";
 import { PRIVATE_FILE_MAX_BYTES } from "../limits.ts";
 
 /**
@@ -92,8 +92,5 @@ function readFailure(error: unknown, path: string, what: string, maxBytes: numbe
   if (error instanceof UnsuitableFile && error.sizeBytes !== undefined) {
     return new StartError(`Cannot use the ${what} "${path}": ${error.message}, expected at most ${maxBytes}`);
   }
-  let reason = messageOf(error);
-  if (error instanceof Deno.errors.NotFound) reason = "there is no such file";
-  else if (error instanceof Deno.errors.PermissionDenied) reason = "permission denied";
-  return new StartError(`Cannot read the ${what} "${path}": ${reason}`, { cause: error });
+  return new StartError(`Cannot read the ${what} "${path}": ${fileReason(error)}`, { cause: error });
 }

@@ -108,7 +108,17 @@ export function formatSize(size: number): string {
   return `${size} bytes`;
 }
 
-function formatDuration(duration: number): string {
+/** Formats a size so that {@linkcode parseSize} returns the same number: `64mb`, or the bytes without a unit. */
+export function formatSizeExactly(size: number): string {
+  for (const unit of ["gb", "mb", "kb"]) {
+    const count = size / (SIZE_UNITS.get(unit) ?? 1);
+    if (count >= 1 && Number.isInteger(count)) return `${count}${unit}`;
+  }
+  return String(size);
+}
+
+/** Formats a duration with the largest unit of which it is a whole number, such as `90s`. */
+export function formatDuration(duration: number): string {
   if (duration === 0) return "0";
   for (const unit of ["d", "h", "m", "s"]) {
     const count = duration / (DURATION_UNITS.get(unit) ?? 1);

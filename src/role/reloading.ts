@@ -14,12 +14,20 @@ import { FileFollower, type FollowOptions } from "../route/file_follower.ts";
 import { type LoadedAuthorities, readAuthorities } from "./certificate_files.ts";
 import { type CheckedKeyPair, defaultCertificates, loadKeyPair, readDefaultPair } from "./certs.ts";
 import { daysUntil, ExpiryWatch, formatMoment } from "./expiry.ts";
+import { type LiveOptions, sameValues, type Values } from "./live_settings.ts";
 import type { Logger } from "./logger.ts";
 import { readPasswordFile } from "./password.ts";
 import type { CertificatePaths } from "./state_folder.ts";
 
 /** The source of a listener's certificate: two files, which may be the same, or the state folder. */
 export type CertificateSource = { readonly cert: string; readonly key: string } | CertificatePaths;
+
+/** The file of `--config`, and how to read it. */
+interface Followed {
+  readonly path: string | undefined;
+  readonly values: Values;
+  readonly reread: () => Values;
+}
 
 /** Follows the files of one role until it is closed. */
 export class Reloading {
@@ -88,6 +96,20 @@ export class Reloading {
         this.#logger.info(`The certificates in "${path}" of --ca were replaced`, { certificates: authorities.count });
         expiry.replace(authorities.expiresMs);
       },
+    });
+  }
+
+  /** Follows the file of `--config`. Without one, nothing is followed. */
+  options({ path, values, reread }: Followed, live: LiveOptions): void {
+    if (path === undefined) return;
+    this.#follow<Values>({
+      current: values,
+      isSame: sameValues,
+      paths: [path],
+      name: `"${path}"`,
+      fallback: "the options in use stay",
+      read: reread,
+      apply: (values) => live.follow(values),
     });
   }
 

@@ -27,13 +27,14 @@ import { memorySockets } from "../net/memory_socket.ts";
 import { openPeerEnds, type PeerEnds } from "../net/peer_ends.ts";
 import { ReadAhead } from "../net/read_ahead.ts";
 import type { ServedSocket, Socket } from "../net/socket.ts";
-import { FAILED_LOGINS_MAX_COUNT } from "../limits.ts";
+import { FAILED_LOGINS_MAX_COUNT, TIMEOUT_MAX_MS } from "../limits.ts";
 import { type AdminClient, AdminCommands } from "./admin_commands.ts";
 import { expiryOf } from "./certificate_files.ts";
 import { cpuTime } from "./cpu_time.ts";
 import { DeliveryQueue } from "./delivery_queue.ts";
 import { Disconnections } from "./disconnections.ts";
 import { FailedLogins, type GuessingClient } from "./failed_logins.ts";
+import { type LiveSettings, numberSetting } from "./live_settings.ts";
 import type { Logger } from "./logger.ts";
 import { clientHeapLimit } from "./memory_limit.ts";
 import { Password } from "./password.ts";
@@ -88,6 +89,8 @@ export async function openServing({ hostname, port, certificate }: ServingSettin
 
 /** A role that serves clients. */
 export abstract class ServingRole<S extends ClientSession> {
+  /** Writes the settings that were changed into the file of `--config`; `undefined` without such a file. */
+  rewriteConfig: (() => Promise<void>) | undefined;
   /** Requests taken, of all sessions, since the start or since the counts were set to zero. */
   commands = 0;
   /** Observes the requests of all sessions. */
@@ -117,7 +120,6 @@ export abstract class ServingRole<S extends ClientSession> {
   readonly #clients: Clients<S>;
   /** The sessions of connections within this process, each with the promise of its end. */
   readonly #internal = new Map<S, Promise<void>>();
-  readonly #maxClients: number;
   readonly #startedMs = performance.now();
   readonly #systemBytes = Deno.systemMemoryInfo().total;
   #password: Password | undefined;
@@ -144,7 +146,6 @@ export abstract class ServingRole<S extends ClientSession> {
     this.logger = logger;
     this.#input = input;
     this.#listener = listener;
-    this.#maxClients = maxClients;
     this.slices = new Slices(input);
     this.deliveries = new DeliveryQueue(this.slices);
     this.disconnections = new Disconnections(logger);
@@ -250,11 +251,50 @@ export abstract class ServingRole<S extends ClientSession> {
       address: this.address,
       uptimeMs: performance.now() - this.#startedMs,
       clients: this.#clients,
-      maxClients: this.#maxClients,
+      maxClients: this.#clients.maxCount,
       commands: this.commands,
       clientMemory: this.clientMemory,
       cutClients: this.disconnections.count,
       failedLogins: this.#failedLogins.count,
+    };
+  }
+
+  /** The sessions of this role: those of clients, and those of connections within this process. */
+  protected *sessions(): Iterable<S> {
+    yield* this.#clients.served;
+    yield* this.#internal.keys();
+  }
+
+  /** The settings of every role that can change while it runs. */
+  protected commonSettings(): LiveSettings {
+    const { slowLog, latency } = this.instruments;
+    return {
+      "max-clients": numberSetting(
+        () => this.#clients.maxCount,
+        (count) => {
+          const most = this.#clients.mostCount;
+          if (count <= most) return this.#clients.limit(count);
+          // The reply of Redis, whose limit is that of the system as well.
+          return `The operating system is not able to handle the specified number of clients, try with ${most}`;
+        },
+        { isOwn: true },
+      ),
+      "max-client-memory": numberSetting(() => this.clientMemory.limitBytes, (bytes) => {
+        this.clientMemory.limit(bytes);
+      }, { isOwn: true }),
+      "slow-command": numberSetting(
+        // An option has whole milliseconds. No command takes as long as the largest one: the slow log is off.
+        () =>
+          slowLog.thresholdUs < 0 ? TIMEOUT_MAX_MS : Math.min(TIMEOUT_MAX_MS, Math.ceil(slowLog.thresholdUs / 1000)),
+        (ms) => {
+          slowLog.thresholdUs = ms * 1000;
+          this.instruments.followThresholds();
+        },
+      ),
+      "latency-threshold": numberSetting(() => Math.min(latency.thresholdMs, TIMEOUT_MAX_MS), (ms) => {
+        latency.thresholdMs = ms;
+        this.instruments.followThresholds();
+      }),
     };
   }
 

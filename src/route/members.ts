@@ -12,7 +12,7 @@
 
 import { type Address, formatAddress, parseServerAddress, sameServerKey } from "../address.ts";
 import { readBoundedFile, UnsuitableFile } from "../bounded_file.ts";
-import { messageOf, UsageError } from "../errors.ts";
+import { fileReason, messageOf, UsageError } from "../errors.ts";
 import { MEMBERS_FAULT_MS, MEMBERS_POLL_MS, SERVERS_FILE_MAX_BYTES, SERVERS_MAX_COUNT, WEIGHT_MAX } from "../limits.ts";
 import { FileFollower, type Reading } from "./file_follower.ts";
 import { findRepeatedField } from "./repeated_field.ts";
@@ -128,9 +128,8 @@ function readContent(path: string): Content {
     if (error instanceof UnsuitableFile) {
       return { problem: error.sizeBytes === undefined ? "expected a file" : TOO_LARGE };
     }
-    if (error instanceof Deno.errors.NotFound) return { problem: "there is no such file" };
     if (error instanceof TypeError) return { problem: "expected UTF-8" };
-    return { problem: (error as Error).message };
+    return { problem: fileReason(error) };
   }
 }
 

@@ -1,14 +1,32 @@
 /**
- * The parameters of a server for `config`. The eviction policy and the settings of diagnosis can be changed. Options
- * fix all others at the start.
+ * The parameters of a server for `config`: what Redis has, by Redis's names, and each setting that can change, by the
+ * name of its option too.
  *
  * @module
  */
 
-import type { Configuration, Parameter } from "../connection/configuration.ts";
+import type { Configuration } from "../connection/configuration.ts";
 import { diagnosisSettings } from "../connection/diagnosis_settings.ts";
-import { SNAPSHOT_GROWTH_MIN_BYTES, VALUE_SIZE_MAX_BYTES } from "../limits.ts";
+import {
+  type Access,
+  fixed,
+  integerParameter,
+  memoryParameter,
+  saveParameter,
+  wordParameter,
+} from "../connection/parameter_kinds.ts";
+import {
+  CLIENT_MEMORY_MAX_BYTES,
+  CLIENT_MEMORY_MIN_BYTES,
+  CLIENTS_MAX_COUNT,
+  SNAPSHOT_GROWTH_MAX_PERCENT,
+  SNAPSHOT_GROWTH_MIN_BYTES,
+  SNAPSHOT_INTERVAL_MAX_MS,
+  VALUE_SIZE_MAX_BYTES,
+} from "../limits.ts";
 import type { Instruments } from "../metrics/instruments.ts";
+import { type LiveSettings, optionParameters } from "../role/live_settings.ts";
+import { serverOptions } from "../role/option_tables.ts";
 import type { Store } from "../store/store.ts";
 
 /** The facts of a server that its parameters show. */
@@ -17,53 +35,42 @@ export interface ConfigurationFacts {
     readonly hostname: string;
     readonly certificate?: unknown;
     readonly dataPath?: string | undefined;
-    readonly fsync?: string;
-    readonly snapshotGrowthPercent?: number;
-    readonly snapshotIntervalMs?: number;
-    readonly maxClients: number;
   };
   readonly store: Store;
   readonly port: number;
-  readonly clientMemory: { readonly limitBytes: number };
   readonly instruments: Instruments;
+  /** The settings that can change. */
+  readonly live: LiveSettings;
 }
 
 /** Returns the parameters of a server. */
-export function serverConfiguration(
-  { settings, store, port, clientMemory, instruments }: ConfigurationFacts,
-): Configuration {
-  const fixed = (value: string | number): Parameter => ({ get: () => String(value) });
-  const intervalMs = settings.dataPath === undefined ? 0 : settings.snapshotIntervalMs ?? 0;
+export function serverConfiguration({ settings, store, port, instruments, live }: ConfigurationFacts): Configuration {
   const isTls = settings.certificate !== undefined;
+  // The compiler does not know the type of each value. The option's kind says it.
+  const access = <T>(name: string): Access<T> => live[name] as unknown as Access<T>;
   return {
     bind: fixed(settings.hostname),
     port: fixed(isTls ? 0 : port),
     "tls-port": fixed(isTls ? port : 0),
-    maxclients: fixed(settings.maxClients),
-    "maxmemory-clients": fixed(clientMemory.limitBytes),
+    maxclients: integerParameter(1, CLIENTS_MAX_COUNT, access("max-clients")),
+    "maxmemory-clients": memoryParameter(CLIENT_MEMORY_MIN_BYTES, CLIENT_MEMORY_MAX_BYTES, access("max-client-memory")),
     maxmemory: fixed(store.statistics.limitBytes),
-    "maxmemory-policy": {
-      get: () => store.room.evicts ? "allkeys-lru" : "noeviction",
-      set: (value) => {
-        if (value !== "allkeys-lru" && value !== "noeviction") {
-          return "argument must be one of the following: allkeys-lru, noeviction";
-        }
-        store.room.evicts = value === "allkeys-lru";
-        return undefined;
-      },
-    },
+    "maxmemory-policy": wordParameter({ "allkeys-lru": "lru", noeviction: "none" }, access("eviction")),
     "proto-max-bulk-len": fixed(VALUE_SIZE_MAX_BYTES),
     databases: fixed(1),
     timeout: fixed(0),
     appendonly: fixed(settings.dataPath === undefined ? "no" : "yes"),
-    appendfsync: fixed(settings.fsync === "never" ? "no" : settings.fsync ?? "everysec"),
-    "auto-aof-rewrite-percentage": fixed(settings.snapshotGrowthPercent ?? 0),
+    appendfsync: wordParameter({ everysec: "everysec", always: "always", no: "never" }, access("fsync")),
+    "auto-aof-rewrite-percentage": integerParameter(0, SNAPSHOT_GROWTH_MAX_PERCENT, access("snapshot-growth")),
     "auto-aof-rewrite-min-size": fixed(SNAPSHOT_GROWTH_MIN_BYTES),
-    save: fixed(intervalMs > 0 ? `${Math.ceil(intervalMs / 1000)} 1` : ""),
+    save: settings.dataPath === undefined
+      ? fixed("")
+      : saveParameter(access("snapshot-interval"), SNAPSHOT_INTERVAL_MAX_MS),
     dir: fixed(settings.dataPath ?? ""),
     ...diagnosisSettings(instruments),
     "lazyfree-lazy-eviction": fixed("yes"),
     "lazyfree-lazy-expire": fixed("yes"),
     "lazyfree-lazy-user-del": fixed("yes"),
+    ...optionParameters(serverOptions, live),
   };
 }

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { CorruptionError, messageOf, StartError, StoreFullError } from "../errors.ts";
+import { CorruptionError, fileReason, StartError, StoreFullError } from "../errors.ts";
 import { BLOCK_HEADER_BYTES } from "../log/block.ts";
 import { BlockReader } from "../log/block_reader.ts";
 import { type Files, isOutOfSpace } from "../log/files.ts";
@@ -134,7 +134,7 @@ export async function load(
   try {
     loaded.tornLost = await makeReady(files, folder, read, damaged);
   } catch (cause) {
-    throw new StartError(`Cannot write in the data folder "${folder.path}": ${messageOf(cause)}`, { cause });
+    throw new StartError(`Cannot write in the data folder "${folder.path}": ${fileReason(cause)}`, { cause });
   }
   return { ...loading, next: read.batch + 1, synced: read.batch };
 }

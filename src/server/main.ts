@@ -6,6 +6,7 @@
 
 import { formatAddress } from "../address.ts";
 import { tornPath } from "../log/set_aside.ts";
+import { followOptions } from "../role/config_follower.ts";
 import { parseConfigured } from "../role/config_file.ts";
 import { planServerDescriptors } from "../role/descriptors.ts";
 import { ignoreStraySignals, runUntilStopped } from "../role/lifetime.ts";
@@ -91,6 +92,7 @@ export async function serverMain(argv: readonly string[]): Promise<number> {
   });
   const role = port?.observe(server) ?? server;
   const reloading = followListening(listening, sources, role, logger);
+  followOptions(options, serverOptions, server, reloading, logger);
   const ended = runUntilStopped(role, reloading, logger, supervision);
   heedSignals();
   if (dataPath === undefined) logger.info("Nothing is kept on disk: --no-persist");

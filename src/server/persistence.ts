@@ -129,6 +129,10 @@ export class Persistence {
   #logBytesBefore: number;
   /** The size of the new log when the last snapshot ended, in bytes. */
   #logMark = 0;
+  /** The growth of the log that causes a snapshot, in percent of the last one's size; 0 for never. */
+  growthPercent: number;
+  /** The time after which a snapshot is taken if there were changes, in ms; 0 for never. */
+  intervalMs: number;
 
   private constructor(
     store: Store,
@@ -139,6 +143,8 @@ export class Persistence {
   ) {
     this.#store = store;
     this.#options = options;
+    this.growthPercent = options.growthPercent;
+    this.intervalMs = options.intervalMs;
     this.#files = options.files ?? systemFiles;
     this.#now = options.now ?? Date.now;
     this.#monotonicNow = monotonicOf(options);
@@ -336,7 +342,7 @@ export class Persistence {
   #isDue(log: AppendLog): boolean {
     if (log.needsSnapshot) return true;
     if (log.refusal !== undefined) return false;
-    const { growthPercent, intervalMs } = this.#options;
+    const { growthPercent, intervalMs } = this;
     const grown = Math.max(SNAPSHOT_GROWTH_MIN_BYTES, (this.#last?.sizeBytes ?? 0) * growthPercent / 100);
     if (growthPercent > 0 && this.logBytes > grown) return true;
     const isLongAgo = this.#monotonicNow() - this.#savedMs > intervalMs;

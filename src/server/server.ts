@@ -28,6 +28,7 @@ import { formatInfo } from "../metrics/info_text.ts";
 import type { Observed, Overview, Problem } from "../metrics/overview.ts";
 import type { ServedSocket } from "../net/socket.ts";
 import { HugePages } from "../role/huge_pages.ts";
+import { type LiveSettings, numberSetting, wordSetting } from "../role/live_settings.ts";
 import { defaultClientMemoryLimit } from "../role/memory_limit.ts";
 import { openServing, ServingRole, type ServingSettings, type ServingSockets } from "../role/serving_role.ts";
 import { runFor } from "../run_for.ts";
@@ -120,7 +121,10 @@ function makeStore(memoryLimitBytes: number, evicts: boolean): Store {
 /** A server that runs. {@linkcode startServer} makes it. */
 export class Server extends ServingRole<Session> implements SessionHost, Observed {
   readonly store: Store;
-  readonly defaultTtlMs: number;
+  /** TTL of keys made without one, in ms; 0 for none. */
+  defaultTtlMs: number;
+  /** The settings that can change while the server runs, by the names of their options. */
+  readonly live: LiveSettings;
   readonly shared: SharedState;
   readonly log: AppendLog | undefined;
   readonly #persistence: Persistence;
@@ -142,10 +146,11 @@ export class Server extends ServingRole<Session> implements SessionHost, Observe
     this.defaultTtlMs = settings.defaultTtlMs;
     this.#persistence = persistence;
     this.log = persistence.log;
-    const { clientMemory } = this;
+    const { instruments } = this;
+    const live = this.live = this.#liveSettings(settings.fsync ?? "everysec");
     this.shared = new SharedState(
       store,
-      serverConfiguration({ settings, store, port: this.address.port, clientMemory, instruments: this.instruments }),
+      serverConfiguration({ settings, store, port: this.address.port, instruments, live }),
       this.instruments,
       keys,
     );
@@ -158,6 +163,30 @@ export class Server extends ServingRole<Session> implements SessionHost, Observe
       this.log.onRefusal = (refusal) => this.#tellRefusal(refusal);
       if (this.log.refusal !== undefined) this.#tellRefusal(this.log.refusal);
     }
+  }
+
+  /** @param fsync the policy without a log, for which it means nothing */
+  #liveSettings(fsync: FsyncPolicy): LiveSettings {
+    const persistence = this.#persistence;
+    const { room } = this.store;
+    return {
+      ...this.commonSettings(),
+      eviction: wordSetting(() => room.evicts ? "lru" : "none", (word) => room.evicts = word === "lru"),
+      "default-ttl": numberSetting(() => this.defaultTtlMs, (ms) => {
+        this.defaultTtlMs = ms;
+        for (const session of this.sessions()) session.defaultTtlMs = ms;
+      }, { absent: 0 }),
+      fsync: wordSetting<FsyncPolicy>(() => this.log?.policy ?? fsync, (policy) => {
+        fsync = policy;
+        this.log?.setPolicy(policy);
+      }),
+      "snapshot-growth": numberSetting(() => persistence.growthPercent, (percent) => {
+        persistence.growthPercent = percent;
+      }),
+      "snapshot-interval": numberSetting(() => persistence.intervalMs, (ms) => {
+        persistence.intervalMs = ms;
+      }),
+    };
   }
 
   protected override openSession(socket: ServedSocket, isTrusted?: boolean): Session {

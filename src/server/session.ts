@@ -128,7 +128,7 @@ const GONE = new ReplyError("ERR", "the connection was ended meanwhile");
 /** One connection that is being served. */
 export class Session implements CommandContext, ClientConnection, MailboxOwner, ReaderOwner {
   readonly store: Store;
-  readonly defaultTtlMs: number;
+  defaultTtlMs: number;
   readonly client: ClientState<Transaction>;
   readonly shared: SharedState;
   readonly role: SessionHost;

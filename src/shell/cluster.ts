@@ -11,7 +11,6 @@
  * @module
  */
 
-import { decodeText } from "../bytes.ts";
 import type { Client } from "../client/client.ts";
 import { ConnectionError, UsageError } from "../errors.ts";
 import { LIVE_INTERVAL_MAX_MS, LIVE_INTERVAL_MIN_MS } from "../limits.ts";
@@ -24,6 +23,7 @@ import { type Asker, askFreshServers, askServers, type ServerRow } from "./live/
 import { clusterLines } from "./live/cluster_table.ts";
 import { cutEnd } from "./live/columns.ts";
 import { type LiveView, repeat } from "./live/live_view.ts";
+import { textsOf, type Words } from "./live/live_words.ts";
 
 const WATCH_DEFAULT_MS = 1_000;
 
@@ -32,14 +32,6 @@ interface ClusterRequest {
   readonly json: boolean;
   /** How often the table is shown again; `undefined` for once. */
   readonly watchMs: number | undefined;
-}
-
-type Words = readonly (string | Uint8Array)[];
-
-/** Returns whether the words are `cluster` with `--watch`, so that the command runs until it is stopped. */
-export function isWatching(words: Words): boolean {
-  const [command, ...options] = textsOf(words);
-  return command?.toLowerCase() === "cluster" && options.some((option) => /^--?watch(=|$)/.test(option));
 }
 
 /**
@@ -118,8 +110,4 @@ function requestOf(words: Words): ClusterRequest {
     }
   }
   return { json, watchMs };
-}
-
-function textsOf(words: Words): string[] {
-  return words.map((word) => typeof word === "string" ? word : decodeText(word));
 }

@@ -24,18 +24,15 @@
 
 import { encodeText } from "../bytes.ts";
 import type { Value } from "../client/client.ts";
-import { commandOf } from "../client/reply_delay.ts";
 import { ReplyError } from "../errors.ts";
 import { NO_COLOURS } from "../terminal/colours.ts";
-import { CONTROL, printable, printableLine, quote } from "../terminal/printable_text.ts";
+import { CONTROL } from "../terminal/printable_text.ts";
+import { HumanReplies, PLAIN_LOOK, refusalLine, type ReplyShape } from "./human.ts";
 
 /** How replies are shown. */
 export type Format = "human" | "raw" | "json";
 
 const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-/** The shape of a reply: a value, text in lines, or rows with these columns. */
-export type ReplyShape = "value" | "lines" | readonly string[];
 
 /**
  * Returns the reply as bytes to write, including its newline.
@@ -44,21 +41,8 @@ export type ReplyShape = "value" | "lines" | readonly string[];
  */
 export function formatReply(value: Value, format: Format, shape: ReplyShape = "value"): Uint8Array {
   if (format === "json") return encodeText(formatJson(value) + "\n");
-  if (format === "human" && typeof shape === "object" && isRows(value)) return encodeText(tableOf(value, shape));
-  if (shape === "lines" && value instanceof Uint8Array) {
-    return format === "raw" ? rawLines(value) : encodeText(linesOf(value));
-  }
-  if (format === "raw") return formatRaw(value);
-  return encodeText(formatHuman(value) + "\n");
-}
-
-/** Returns the shape of the replies to a command, as its row in the catalog has it. */
-export function shapeOf(words: readonly (string | Uint8Array)[]): ReplyShape {
-  const { textReply = false, columns = [] } = commandOf(words) ?? {};
-  if (columns.length > 0) return columns;
-  if (typeof textReply === "boolean") return textReply ? "lines" : "value";
-  const subcommand = typeof words[1] === "string" ? words[1] : new TextDecoder().decode(words[1]);
-  return textReply.includes(subcommand.toLowerCase()) ? "lines" : "value";
+  if (format === "human") return encodeText(new HumanReplies(PLAIN_LOOK).text(value, shape));
+  return shape === "lines" && value instanceof Uint8Array ? rawLines(value) : formatRaw(value);
 }
 
 /** Returns the errors in the reply to a transaction, with the positions of their commands, from 1. */
@@ -79,10 +63,6 @@ export function formatError(error: ReplyError, format: Format, colours = NO_COLO
     : `${refusalLine(error)}\n`;
 }
 
-function refusalLine({ code, message }: ReplyError): string {
-  return printableLine(`${code} ${message}`.trimEnd());
-}
-
 /** Returns a value as JSON, without characters that a terminal would obey. */
 export function toJson(value: unknown): string {
   return JSON.stringify(value).replace(CONTROL, (character) => {
@@ -92,88 +72,9 @@ export function toJson(value: unknown): string {
   });
 }
 
-/** Returns text of several lines without characters that a terminal would obey. */
-function linesOf(bytes: Uint8Array): string {
-  const text = new TextDecoder().decode(bytes).replaceAll("\r\n", "\n").replace(/\n+$/, "");
-  if (text === "") return "(no lines)\n";
-  return text.split("\n").map((line) => line.replace(CONTROL, "\ufffd") + "\n").join("");
-}
-
 /** Returns text of several lines, byte by byte. The last line usually has its newline. */
 function rawLines(bytes: Uint8Array): Uint8Array {
   return bytes.length === 0 || bytes.at(-1) === NEWLINE ? bytes : formatRaw(bytes as Value);
-}
-
-/** Returns whether a reply is an array of rows, and not empty. */
-function isRows(value: Value): value is Value[][] {
-  return Array.isArray(value) && value.length > 0 && value.every((row) => Array.isArray(row));
-}
-
-/**
- * Returns rows as a table. Numbers are aligned to the right. The first column comes last, because the lengths of names
- * differ most.
- *
- * ```text
- *    bytes  elements  type  key
- * 14184065   1000000  list  "queue"
- * ```
- */
-function tableOf(rows: readonly Value[][], columns: readonly string[]): string {
-  const order = [...columns.keys()].slice(1).concat(0);
-  const cells = rows.map((row) => order.map((column) => cellOf(row[column] ?? null, column)));
-  const lines = [order.map((column) => columns[column]!.replaceAll("_", " ")), ...cells];
-  const widths = order.map((_, place) => Math.max(...lines.map((line) => line[place]!.length)));
-  const isNumeric = order.map((column) => typeof rows[0]![column] === "number");
-  return lines.map((line) => {
-    const padded = line.map((cell, place) => {
-      return isNumeric[place] ? cell.padStart(widths[place]!) : cell.padEnd(widths[place]!);
-    });
-    return padded.join("  ").trimEnd() + "\n";
-  }).join("");
-}
-
-/** Formats one item of a row. Only the name is quoted: the others are the server's own words and numbers. */
-function cellOf(value: Value, column: number): string {
-  if (typeof value === "number" || typeof value === "bigint") return String(value);
-  if (column > 0 && value instanceof Uint8Array) return printable(new TextDecoder().decode(value));
-  return formatHuman(value);
-}
-
-function formatHuman(value: Value, indent = ""): string {
-  if (value === null) return "(nil)";
-  if (value instanceof Uint8Array) return quote(value);
-  switch (typeof value) {
-    case "string":
-      return printableLine(value);
-    case "boolean":
-      return `(${value})`;
-    case "bigint":
-      return `(integer) ${value}`;
-    case "number":
-      return Number.isInteger(value) ? `(integer) ${value}` : `(double) ${value}`;
-  }
-  if (value instanceof ReplyError) return `(error) ${refusalLine(value)}`;
-  if (value instanceof Map) {
-    return numbered([...value], indent, "(empty hash)", ([field, item], inner) => {
-      return `${formatHuman(field, inner)} => ${formatHuman(item, inner)}`;
-    });
-  }
-  return numbered(value, indent, "(empty array)", formatHuman);
-}
-
-/** Formats items, one per line, after their numbers. Items of an inner list are aligned as well. */
-function numbered<Item>(
-  items: readonly Item[],
-  indent: string,
-  empty: string,
-  format: (item: Item, indent: string) => string,
-): string {
-  if (items.length === 0) return empty;
-  const width = String(items.length).length;
-  const inner = indent + " ".repeat(width + 2);
-  return items.map((item, index) => {
-    return `${index === 0 ? "" : indent}${String(index + 1).padStart(width)}) ${format(item, inner)}`;
-  }).join("\n");
 }
 
 const NEWLINE = 0x0a;

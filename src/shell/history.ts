@@ -16,6 +16,7 @@
  * @module
  */
 
+import { dirname } from "@std/path";
 import { messageOf } from "../errors.ts";
 import {
   HISTORY_FILE_MAX_BYTES,
@@ -25,7 +26,6 @@ import {
 } from "../limits.ts";
 import { decodeTyped, encodeTyped } from "../terminal/typed_text.ts";
 import { asksForSecret, isLoneWord, isSecret } from "./secrets.ts";
-import { dirname } from "@std/path";
 
 const NEWLINE = 0x0a;
 

@@ -12,6 +12,7 @@ import type { Client } from "../client/client.ts";
 import { ConnectionError, messageOf, ReplyError } from "../errors.ts";
 import { OUTPUT_END_MAX_MS, STOP_CHECK_MS, TYPED_AHEAD_MAX_BYTES } from "../limits.ts";
 import { listenForSignal } from "../operating_system.ts";
+import type { Target } from "../target/connect.ts";
 import type { Colours } from "../terminal/colours.ts";
 import { Output } from "../terminal/output.ts";
 import { printable } from "../terminal/printable_text.ts";
@@ -23,22 +24,32 @@ import {
   stopProcessGroup,
   terminalSize,
 } from "../terminal/terminal.ts";
-import { encodeTyped } from "../terminal/typed_text.ts";
 import { adviceFor } from "./advice.ts";
-import { clusterText, isWatching, watchCluster } from "./cluster.ts";
+import { clusterText, watchCluster } from "./cluster.ts";
 import { complete, type Completion } from "./completion.ts";
-import { formatError, formatReply, shapeOf, toJson } from "./format.ts";
+import { formatError, formatReply, toJson } from "./format.ts";
 import type { Format } from "./format.ts";
 import { hintFor } from "./hints.ts";
 import { helpText } from "./help.ts";
 import type { History } from "./history.ts";
+import { humanReply, shapeOf, terminalLook } from "./human.ts";
 import { completeNames } from "./live_names.ts";
 import { LineEditor } from "./line_editor.ts";
 import { LiveView } from "./live/live_view.ts";
+import { isListening, isWatching } from "./live/live_words.ts";
+import { exceedsScreen, Pager } from "./pager.ts";
 import { PlainEditor } from "./plain_editor.ts";
+import { type Statement, StatementReader } from "./statement.ts";
 import { TerminalInput } from "./terminal_input.ts";
-import { tokenize } from "./tokenizer.ts";
 import { TransactionState } from "./transaction_state.ts";
+
+/** How a shell shows replies. */
+export interface ShellSettings {
+  readonly format: Format;
+  readonly colours: Colours;
+  /** Whether replies that exceed the screen are shown one page after another. */
+  readonly hasPages: boolean;
+}
 
 /** The signals that end the shell, with their numbers. The exit status is 128 plus the number. */
 const END_SIGNALS = [["SIGHUP", 1], ["SIGQUIT", 3], ["SIGTERM", 15]] as const;
@@ -50,24 +61,27 @@ const END_SIGNALS = [["SIGHUP", 1], ["SIGQUIT", 3], ["SIGTERM", 15]] as const;
  */
 export async function runInteractive(
   client: Client,
+  target: Target,
   history: History,
-  format: Format,
-  colours: Colours,
+  settings: ShellSettings,
 ): Promise<number> {
-  const shell = new InteractiveShell(client, history, format, colours);
+  const shell = new InteractiveShell(client, target, history, settings);
   return await shell.run();
 }
 
 class InteractiveShell {
   readonly #client: Client;
+  readonly #target: Target;
   readonly #history: History;
-  readonly #format: Format;
-  readonly #colours: Colours;
+  readonly #settings: ShellSettings;
   readonly #isDumb = isDumbTerminal();
   readonly #output = new Output(Deno.stdout);
   readonly #input: TerminalInput;
   readonly #editor: LineEditor | PlainEditor;
   readonly #transaction = new TransactionState();
+  readonly #statements = new StatementReader();
+  /** The pager that has the screen and the keys at present. */
+  #pager: Pager | undefined;
   readonly #ended = Promise.withResolvers<number>();
   #isRunning = false;
   #isInterrupted = false;
@@ -77,17 +91,19 @@ class InteractiveShell {
   #isInputEnded = false;
   /** Whether the terminal is restored. Nothing is written to it after that. */
   #isOver = false;
+  /** The password of the last `auth`; `undefined` before the first one. */
+  #password: Uint8Array | undefined;
   /** The tool that shows something until Ctrl-C; `undefined` while there is none. */
   #live: { readonly stopping: AbortController; readonly view: LiveView } | undefined;
   /** The timer that checks whether the process was stopped and continues. */
   #stopTimer: number | undefined;
 
-  constructor(client: Client, history: History, format: Format, colours: Colours) {
-    this.#colours = colours;
+  constructor(client: Client, target: Target, history: History, settings: ShellSettings) {
     this.#client = client;
+    this.#target = target;
     this.#history = history;
-    this.#format = format;
-    const prompt = () => `${client.address}${this.#transaction.isOpen ? " (tx)" : ""}> `;
+    this.#settings = settings;
+    const prompt = () => this.#prompt();
     const write = (text: string) => this.#print(text);
     this.#editor = this.#isDumb ? new PlainEditor(prompt, write, (line) => this.#takeLines([line])) : new LineEditor({
       get prompt() {
@@ -95,16 +111,17 @@ class InteractiveShell {
       },
       write,
       complete: (line) => this.#complete(line),
-      hint: hintFor,
-      colours,
+      hint: (text) => this.#hint(text),
+      colours: settings.colours,
       history: () => history.lines,
       size: terminalSize,
       takeLines: (lines) => this.#takeLines(lines),
+      dropped: () => this.#statements.drop(),
       end: () => this.#ended.resolve(0),
       suspend: () => this.#suspend(),
     });
     this.#input = new TerminalInput({
-      take: (keys, from) => this.#editor.take(keys, from),
+      take: (keys, from) => (this.#pager ?? this.#editor).take(keys, from),
       interrupt: () => this.#interrupt(),
       suspend: () => this.#suspend(),
       overflow: () =>
@@ -117,7 +134,7 @@ class InteractiveShell {
       ...END_SIGNALS.map(([signal, number]): [Deno.Signal, () => void] => {
         return [signal, () => this.#ended.resolve(128 + number)];
       }),
-      ["SIGWINCH", () => this.#editor.resize()],
+      ["SIGWINCH", () => this.#pager === undefined ? this.#editor.resize() : this.#pager.resume()],
       ["SIGCONT", () => this.#continue()],
     ];
     // In raw mode Ctrl-C is a key, so the signal comes from another process.
@@ -176,7 +193,6 @@ class InteractiveShell {
     if (following.length > 0) this.#input.unread(following);
     this.#isRunning = true;
     this.#isInterrupted = false;
-    this.#remember(line);
     this.#run(line).then(async (continues) => {
       await this.#output.flushed();
       this.#isRunning = false;
@@ -194,55 +210,153 @@ class InteractiveShell {
     if (this.#history.problem !== problem) this.#print(`${this.#history.problem}\n`);
   }
 
+  /** Returns the text before the cursor of an empty line. */
+  #prompt(): string {
+    if (this.#statements.isUnfinished) return "…> ";
+    return `${this.#client.address}${this.#isQueueing ? " (tx)" : ""}> `;
+  }
+
+  #hint(text: string): string {
+    if (!this.#statements.isUnfinished) return hintFor(text);
+    return text === "" ? "a quote is open; Ctrl-C drops the command" : "";
+  }
+
+  /** Whether the server queues commands. A transaction ends with its connection. */
+  get #isQueueing(): boolean {
+    return this.#transaction.isOpen && this.#client.connected;
+  }
+
   /** Runs one line; resolves to `false` when it ends the shell. */
   async #run(line: string): Promise<boolean> {
-    let words: Uint8Array[];
+    let statement: Statement | undefined;
     try {
-      words = tokenize(encodeTyped(line));
+      statement = this.#statements.add(line);
     } catch (error) {
+      this.#remember(line);
       this.#print(`${messageOf(error)}\n`);
       return true;
     }
+    if (statement === undefined) return true;
+    this.#remember(statement.line);
+    const { words, repeatCount } = statement;
     if (words.length === 0) return true;
     const [name = "", topic = ""] = words.slice(0, 2).map((word) => new TextDecoder().decode(word));
     const command = name.toLowerCase();
     if (command === "exit" || command === "quit") return false;
     if (command === "clear") this.#print(this.#isDumb ? "" : "\x1b[H\x1b[2J\x1b[3J");
-    else if (command === "help") {
-      const text = helpText(topic, terminalSize().columns);
-      if (text !== undefined && this.#format === "json") this.#print(`${toJson(text)}\n`);
-      else this.#print(text ?? `No help for "${printable(topic)}": "help" lists the commands\n`);
-    } else await this.#send(command, words);
+    else if (command === "help") await this.#help(topic);
+    else {
+      for (let count = 0; count < repeatCount; count++) {
+        const continues = await this.#send(command, words);
+        if (!continues || this.#isInterrupted || this.#isOver) break;
+        await this.#output.room();
+      }
+    }
     return true;
   }
 
-  async #send(command: string, words: readonly Uint8Array[]): Promise<void> {
+  async #help(topic: string): Promise<void> {
+    const text = helpText(topic, terminalSize().columns);
+    if (text === undefined) this.#print(`No help for "${printable(topic)}": "help" lists the commands\n`);
+    else await this.#show(this.#settings.format === "json" ? `${toJson(text)}\n` : text);
+  }
+
+  /** Sends a command and shows its reply. Resolves to `false` when the connection is lost. */
+  async #send(command: string, words: readonly Uint8Array[]): Promise<boolean> {
+    const { format, colours } = this.#settings;
+    if (this.#transaction.isOpen && !this.#client.connected) {
+      // A new connection would run the command immediately instead of queueing it.
+      this.#transaction.reset();
+      this.#print("The connection was lost, and the transaction with it: nothing was run. Begin again with multi\n");
+      return false;
+    }
     try {
       this.#isAwaiting = true;
-      if (isWatching(words)) return await this.#runLive((view) => watchCluster(this.#client, words, view));
-      if (command === "cluster") {
-        const { columns } = terminalSize();
-        return this.#print(await clusterText(this.#client, words, this.#format, columns, this.#colours));
+      if (isListening(words)) {
+        await this.#listen(words);
+        return true;
       }
+      if (isWatching(words)) {
+        await this.#runLive((view) => watchCluster(this.#client, words, view));
+        return true;
+      }
+      if (command === "cluster") {
+        this.#print(await clusterText(this.#client, words, format, terminalSize().columns, colours));
+        return true;
+      }
+      const startedMs = performance.now();
       const reply = await this.#client.send(words);
+      const elapsedMs = performance.now() - startedMs;
+      this.#isAwaiting = false;
       this.#transaction.note(words, reply);
       // The client sends the password when it connects again, unless the command was only queued.
-      if (command === "auth" && reply === "OK") this.#client.keepPassword(words.at(-1)!);
-      if (!this.#isOver) this.#output.add(formatReply(reply, this.#format, shapeOf(words)));
+      if (command === "auth" && reply === "OK") this.#keepPassword(words.at(-1)!);
+      if (format === "human") await this.#show(humanReply(words, reply, elapsedMs, terminalLook(colours)));
+      else if (!this.#isOver) this.#output.add(formatReply(reply, format, shapeOf(words)));
     } catch (error) {
       if (error instanceof ReplyError) {
         this.#transaction.note(words, error);
-        const hint = this.#format === "human" ? adviceFor(words, error, "prompt") : "";
-        return this.#print(formatError(error, this.#format, this.#colours) + hint);
+        const hint = format === "human" ? adviceFor(words, error, "prompt") : "";
+        this.#print(formatError(error, format, colours) + hint);
+        return true;
       }
-      if (!(error instanceof ConnectionError)) return this.#print(`${messageOf(error)}\n`);
+      if (!(error instanceof ConnectionError)) {
+        this.#print(`${messageOf(error)}\n`);
+        return false;
+      }
       this.#transaction.reset();
-      if (this.#isInterrupted) return this.#print("Interrupted; the command may have taken effect\n");
       const outcome = error.sent ? "; the command may have taken effect" : "";
-      this.#print(`${printable(error.message)}${outcome}. The next command connects again.\n`);
+      this.#print(
+        this.#isInterrupted
+          ? "Interrupted; the command may have taken effect\n"
+          : `${printable(error.message)}${outcome}. The next command connects again.\n`,
+      );
+      return false;
     } finally {
       this.#isAwaiting = false;
     }
+    return true;
+  }
+
+  /** Shows a text, page by page if it exceeds the screen and no key is typed ahead, which the pager would take. */
+  async #show(text: string): Promise<void> {
+    const { hasPages, colours } = this.#settings;
+    // Afterwards the keys of this command have been taken.
+    await this.#output.flushed();
+    const isPaged = hasPages && !this.#isDumb && this.#input.isEmpty && !this.#isInputEnded &&
+      exceedsScreen(text, terminalSize());
+    if (!isPaged) return this.#print(text);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#pager = new Pager(text, {
+      colours,
+      write: (part) => this.#print(part),
+      size: terminalSize,
+      suspend: () => this.#suspend(),
+      end: () => {
+        this.#pager = undefined;
+        this.#input.hold();
+        resolve();
+      },
+    });
+    this.#pager.start();
+    if (this.#pager !== undefined) this.#input.release();
+    await promise;
+  }
+
+  #keepPassword(password: Uint8Array): void {
+    this.#client.keepPassword(password);
+    this.#password = password;
+  }
+
+  /** Shows messages on a separate connection, so that the client's is as before when Ctrl-C ends them. */
+  async #listen(words: readonly Uint8Array[]): Promise<void> {
+    const [{ listen }, { sourceOf }] = await Promise.all([
+      import("./live/listen.ts"),
+      import("./live/message_source.ts"),
+    ]);
+    const source = await sourceOf(this.#target);
+    const logins = this.#password === undefined ? source.logins : [[this.#password]];
+    await this.#runLive((view) => listen({ ...source, logins }, words, view));
   }
 
   /** Runs a tool that shows something until Ctrl-C. */
@@ -250,8 +364,8 @@ class InteractiveShell {
     const stopping = new AbortController();
     const view = new LiveView({
       output: this.#output,
-      format: this.#format,
-      colours: this.#colours,
+      format: this.#settings.format,
+      colours: this.#settings.colours,
       isTerminal: true,
       stop: stopping.signal,
     });
@@ -267,7 +381,7 @@ class InteractiveShell {
   #complete(line: string): Completion | Promise<Completion> {
     const completion = complete(line);
     // In a transaction the question would be queued.
-    if (completion.names === undefined || !this.#client.connected || this.#transaction.isOpen) return completion;
+    if (completion.names === undefined || !this.#client.connected || this.#isQueueing) return completion;
     return completeNames(completion, (request) => this.#client.send(request));
   }
 
@@ -288,7 +402,10 @@ class InteractiveShell {
   /** Handles Ctrl-C on a terminal that is not in raw mode, which has shown it. */
   #interruptDumb(): void {
     if (this.#isRunning) this.#interrupt();
-    else if (this.#editor instanceof PlainEditor) this.#editor.interrupt();
+    else if (this.#editor instanceof PlainEditor) {
+      this.#statements.drop();
+      this.#editor.interrupt();
+    }
   }
 
   /** Stops the process on Ctrl-Z. */
@@ -319,8 +436,8 @@ class InteractiveShell {
     clearTimeout(this.#stopTimer);
     this.#stopTimer = undefined;
     // The running command shows the prompt when it ends.
-    if (this.#isRunning) return;
-    this.#editor.resume();
+    if (this.#isRunning && this.#pager === undefined) return;
+    (this.#pager ?? this.#editor).resume();
     this.#input.release();
   }
 

@@ -68,6 +68,7 @@ const NUMBERS: Readonly<Record<string, string>> = {
   1: "home",
   3: "delete",
   4: "end",
+  6: "page-down",
   7: "home",
   8: "end",
   200: "paste",

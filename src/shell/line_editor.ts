@@ -47,6 +47,8 @@ export interface EditorOptions {
   size(): ScreenSize;
   /** Called on Enter with the lines of the text, at least one. {@linkcode LineEditor.start} begins the next text. */
   takeLines(lines: readonly string[]): void;
+  /** Called when Ctrl-C has dropped the text, before the next one begins. */
+  dropped?(): void;
   /** Called on Ctrl-D with an empty text. */
   end(): void;
   /** Called on Ctrl-Z. */
@@ -96,7 +98,7 @@ export class LineEditor {
   start(): void {
     this.#reset("", 0);
     this.#isActive = true;
-    this.#draw();
+    this.#drawWithHint();
   }
 
   /**
@@ -379,6 +381,7 @@ export class LineEditor {
     this.#draw();
     this.#options.write(isEmpty ? '^C ("exit" or Ctrl-D ends)' : "^C");
     this.#options.write(this.#display.leave());
+    this.#options.dropped?.();
     this.start();
   }
 

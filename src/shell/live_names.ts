@@ -120,14 +120,16 @@ const BARE = /^[^\s"'\\\p{C}\p{Zl}\p{Zp}]+$/u;
 function offered({ found, areAll }: Names, { words, last, hint }: Completion, typed: Uint8Array): Partial<Completion> {
   const sorted = found.toSorted(compareBytes).slice(0, COMPLETION_NAMES_MAX_COUNT);
   if (sorted.length === 0) return {};
-  const hasQuotes = /^["']/.test(last) || sorted.some((name) => !BARE.test(decodeTyped(name)));
-  const form = (name: Uint8Array) => hasQuotes ? quote(name) : decodeTyped(name);
+  const isQuoted = /^["']/.test(last);
+  const isBare = (name: Uint8Array) => !isQuoted && BARE.test(decodeTyped(name));
+  // What is inserted has a quote if every name needs one.
+  const hasQuotes = !sorted.some(isBare);
   const isCertain = areAll && sorted.length === found.length;
   const common = commonBytes(sorted);
   const commonForm = common.length > typed.length
     ? (hasQuotes ? quote(common).slice(0, -1) : decodeTyped(common))
     : last;
-  const all = [...words, ...sorted.map((name) => `${form(name)} `)];
+  const all = [...words, ...sorted.map((name) => `${isBare(name) ? decodeTyped(name) : quote(name)} `)];
   return {
     words: all,
     // What is certain of an only name includes its end.

@@ -18,19 +18,20 @@ import { ConnectionError, ReplyError, StartError, UsageError } from "../errors.t
 import { clientOptions } from "../role/option_tables.ts";
 import { helpText as optionsHelp, type OptionValues, parseOptions } from "../role/options.ts";
 import { stateFolder } from "../role/state_folder.ts";
-import { connectAs, resolveTarget, settingsOf } from "../target/connect.ts";
+import { connectTo, resolveTarget, settingsOf } from "../target/connect.ts";
 import { type ColourChoice, type Colours, coloursFor } from "../terminal/colours.ts";
 import { Output, OutputError } from "../terminal/output.ts";
 import { printable } from "../terminal/printable_text.ts";
 import { terminalSize } from "../terminal/terminal.ts";
 import { adviceFor } from "./advice.ts";
-import { clusterText, isWatching, watchCluster } from "./cluster.ts";
+import { clusterText } from "./cluster.ts";
 import { formatError, toJson } from "./format.ts";
 import type { Format } from "./format.ts";
 import { helpText } from "./help.ts";
 import { History } from "./history.ts";
+import { terminalLook } from "./human.ts";
 import { runInteractive } from "./interactive.ts";
-import { type LiveTool, runLive } from "./live/run_live.ts";
+import { isListening, isWatching } from "./live/live_words.ts";
 import { readInput, sendOne, type Words } from "./one_command.ts";
 import { Status } from "./piped.ts";
 import { pipeStandardInput } from "./piped_main.ts";
@@ -52,17 +53,29 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
     const format: Format = values.json ? "json" : Deno.stdout.isTerminal() && !values.raw ? "human" : "raw";
     if (positional[0]?.toLowerCase() === "help") return await printHelp(positional.slice(1), format);
     checkOneCommand(values, positional);
+    const colours = coloursFor(Deno.stdout.isTerminal(), values.color as ColourChoice);
+    const target = resolveTarget(values);
+    if (isListening(positional)) {
+      // The tools that few calls need are imported when they are needed.
+      const { runListening } = await import("./live/tools.ts");
+      return await reportingRefusals(positional, { format, colours }, () => {
+        return runListening(target, positional, { format, colours });
+      });
+    }
     const words = values.stdin ? [...positional, await readInput(Deno.stdin)] : positional;
     // Without a terminal on both sides there is no user to prompt.
     if (words.length === 0 && !(Deno.stdin.isTerminal() && Deno.stdout.isTerminal())) {
       const options = { format, quiet: values.quiet, stopOnError: values["stop-on-error"] };
-      return await pipeStandardInput(await settingsOf(resolveTarget(values)), options);
+      return await pipeStandardInput(await settingsOf(target), options);
     }
-    const client = await connectAs(values);
+    const client = await connectTo(target);
     try {
-      const colours = coloursFor(Deno.stdout.isTerminal(), values.color as ColourChoice);
       if (words.length > 0) return await runOne(client, words, { format, colours, values });
-      return await runInteractive(client, new History(historyPath()), format, colours);
+      return await runInteractive(client, target, new History(historyPath()), {
+        format,
+        colours,
+        hasPages: values.pager === "auto",
+      });
     } finally {
       client.disconnect();
       await client.close();
@@ -108,17 +121,36 @@ async function runOne(
   words: Words,
   { format, colours, values }: { format: Format; colours: Colours; values: Values },
 ): Promise<number> {
-  try {
-    if (isWatching(words)) return await runLive(watching(client, words), { format, colours });
+  return await reportingRefusals(words, { format, colours }, async () => {
+    if (isWatching(words)) {
+      const { runWatching } = await import("./live/tools.ts");
+      return await runWatching(client, words, { format, colours });
+    }
     if (String(words[0]).toLowerCase() === "cluster") {
       const width = Deno.stdout.isTerminal() ? terminalSize().columns : Infinity;
       return await print(await clusterText(client, words, format, width, colours));
     }
-    const { isNil, bytes } = await sendOne(client, words, { format, isExact: values.raw, out: values.out });
+    const { isNil, bytes } = await sendOne(client, words, {
+      format,
+      look: terminalLook(colours),
+      isExact: values.raw,
+      out: values.out,
+    });
     await print(bytes);
     if (!isNil) return Status.Done;
     if (values.out !== undefined) return complain(`Cannot write "${values.out}": the reply is nil`, Status.Refused);
     return values["fail-nil"] ? Status.Refused : Status.Done;
+  });
+}
+
+/** Runs a command; a refusal is written in place of its reply. */
+async function reportingRefusals(
+  words: Words,
+  { format, colours }: { format: Format; colours: Colours },
+  run: () => Promise<number>,
+): Promise<number> {
+  try {
+    return await run();
   } catch (error) {
     if (error instanceof RangeError) throw new UsageError(error.message, { cause: error });
     if (!(error instanceof ReplyError)) throw error;
@@ -127,17 +159,6 @@ async function runOne(
     else await print(text);
     return Status.Refused;
   }
-}
-
-/** Returns `cluster --watch` as a tool. */
-function watching(client: Client, words: Words): LiveTool {
-  return {
-    isEndless: true,
-    run: async (view) => {
-      await watchCluster(client, words, view);
-      return Status.Done;
-    },
-  };
 }
 
 async function printHelp(topics: readonly string[], format: Format): Promise<number> {

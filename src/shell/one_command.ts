@@ -18,7 +18,8 @@ import { encodeText } from "../bytes.ts";
 import type { Client, Value } from "../client/client.ts";
 import { messageOf, UsageError } from "../errors.ts";
 import { VALUE_SIZE_MAX_BYTES } from "../limits.ts";
-import { type Format, formatReply, shapeOf } from "./format.ts";
+import { type Format, formatReply } from "./format.ts";
+import { humanReply, type Look, shapeOf } from "./human.ts";
 
 /** A command as words: those of the command line are text, and what standard input has is bytes. */
 export type Words = readonly (string | Uint8Array)[];
@@ -26,6 +27,8 @@ export type Words = readonly (string | Uint8Array)[];
 /** The form and the place of a reply. */
 export interface OneCommandOptions {
   readonly format: Format;
+  /** How the reply looks if it is for people. */
+  readonly look: Look;
   /** Whether a single value is printed without a newline. */
   readonly isExact: boolean;
   /** The file that the reply is written to; `undefined` for standard output. */
@@ -58,13 +61,16 @@ const INPUT_FIRST_BYTES = 64 * 1024;
 export async function sendOne(
   client: Client,
   words: Words,
-  { format, isExact, out }: OneCommandOptions,
+  { format, look, isExact, out }: OneCommandOptions,
 ): Promise<OneReply> {
   if (out !== undefined) await tryFile(out);
+  const startedMs = performance.now();
   const reply = await client.send(words);
   const isNil = reply === null;
   const bytes = isExact || out !== undefined && format !== "json"
     ? exactBytes(reply, words)
+    : format === "human"
+    ? encodeText(humanReply(words, reply, performance.now() - startedMs, look))
     : formatReply(reply, format, shapeOf(words));
   if (out === undefined) return { isNil, bytes };
   if (!isNil) await writeWhole(out, bytes);

@@ -12,7 +12,7 @@
  */
 
 import { PIPED_IN_FLIGHT_MAX_COUNT } from "../limits.ts";
-import type { ReplyShape } from "./format.ts";
+import type { ReplyShape } from "./human.ts";
 
 const MASK = PIPED_IN_FLIGHT_MAX_COUNT - 1;
 

@@ -47,6 +47,11 @@ export class TerminalInput {
     this.#handlers = handlers;
   }
 
+  /** Whether nothing is typed ahead. */
+  get isEmpty(): boolean {
+    return this.#head >= this.#typed.length && this.#unread.length === 0;
+  }
+
   /** Adds bytes that were read from the terminal. They are not kept. */
   add(bytes: Uint8Array): void {
     clearTimeout(this.#escapeTimer);

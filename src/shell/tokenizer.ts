@@ -14,6 +14,9 @@
 
 import { UsageError } from "../errors.ts";
 
+/** A quote of the line is not closed, so that the line may continue. */
+export class OpenQuoteError extends UsageError {}
+
 const BACKSLASH = 0x5c;
 const DOUBLE_QUOTE = 0x22;
 const SINGLE_QUOTE = 0x27;
@@ -91,7 +94,7 @@ function closingQuote(line: Uint8Array, open: number): number {
     const escapes = quote === DOUBLE_QUOTE || line[at + 1] === SINGLE_QUOTE;
     if (byte === BACKSLASH && escapes) at++;
   }
-  throw new UsageError(`Cannot read the line: the quote opened at column ${open + 1} is never closed`);
+  throw new OpenQuoteError(`Cannot read the line: the quote opened at column ${open + 1} is never closed`);
 }
 
 function unescape(line: Uint8Array, start: number, end: number, target: Uint8Array, filled: number): number {

@@ -24,7 +24,9 @@ export interface ReadableSource {
   read(target: Uint8Array): Promise<number | null>;
 }
 
-/** It is thrown when a reader needs more bytes than are in memory. It is no error, so it has no stack. */
+/**
+ * The value that is thrown when a reader needs more bytes than are in memory. It is not an error, so it has no stack.
+ */
 export const SHORT: { readonly name: string } = { name: "Short" };
 
 /** The bytes of a file or pipe. */
@@ -35,7 +37,7 @@ export class ByteSource {
   at = 0;
   /** Where the last byte ends. */
   end = 0;
-  /** What the input is called in messages. */
+  /** The name of the input in messages. */
   readonly name: string;
   readonly #source: ReadableSource;
   readonly #drop: (bytes: Uint8Array, length: number) => void;
@@ -78,8 +80,9 @@ export class ByteSource {
 
   /**
    * Reads until there are as many bytes as the last {@linkcode need} asked for, and at least one more than there are.
+   * The end of the input ends the reading, too.
    *
-   * @returns whether there are; if not, the input has ended
+   * @returns whether there are as many
    * @throws {UsageError} when the input cannot be read
    */
   async fill(): Promise<boolean> {
@@ -106,8 +109,18 @@ export class ByteSource {
     }
   }
 
+  /**
+   * Throws {@linkcode SHORT}; the next {@linkcode fill} gets twice as many bytes as there are from `start` on, so that
+   * a long record whose size is not known is not searched again for each small read.
+   */
+  shortFrom(start: number): never {
+    this.at = start;
+    this.short(2 * (this.end - start) + 1);
+  }
+
   /** Drops the used bytes, so that all bytes of the buffer can be read into. */
   #compact(): void {
+    if (this.at === 0) return;
     this.#drop(this.bytes, this.at);
     const length = this.end - this.at;
     // A large value was here, and small ones follow.

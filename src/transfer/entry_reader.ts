@@ -1,5 +1,5 @@
 /**
- * How a file of keys is read, whatever its format: step by step, without an object for a key or a value.
+ * How a file of keys is read, regardless of its format: step by step, without an object for a key or a value.
  *
  * ```text
  * String                                  a key with its whole value
@@ -12,7 +12,7 @@
  * The reader describes the present step in its properties. Its spans are valid until the next step, the key of a value
  * in parts until its `End`.
  *
- * A reader throws an {@linkcode InputError} for whatever is wrong in the file. It names the position.
+ * A reader throws an {@linkcode InputError} for any fault of the file. The error names the position.
  *
  * @module
  */
@@ -57,7 +57,7 @@ export abstract class EntryReader {
   deadlineMs = NO_DEADLINE;
   /** The number of the database, as Redis counts them. */
   database = 0;
-  /** What is `Unsupported`, with an article, such as `a sorted set`. */
+  /** The name of what is `Unsupported`, with an article, such as `a sorted set`. */
   unsupported = "";
 
   /** Moves to the next step. */
@@ -69,8 +69,10 @@ export abstract class EntryReader {
    * @throws {UsageError} when it cannot be read
    */
   abstract advance(): Promise<void>;
-  /** The position of the present key in the input, for messages, such as `file "dump.rdb", offset 17`. */
-  abstract get where(): string;
+  /** The position of the present key in the input, in the unit of the format: bytes, or lines. */
+  abstract get keyPosition(): number;
+  /** Returns a position for messages, such as `file "dump.rdb", offset 17`. */
+  abstract describe(position: number): string;
   /** The number of bytes of the input that are used. */
-  abstract get position(): number;
+  abstract get usedBytes(): number;
 }

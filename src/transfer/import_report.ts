@@ -1,5 +1,5 @@
 /**
- * What an import has done: the counts, and what has ended it.
+ * The report of an import: how many keys were imported and left out, and what is in doubt.
  *
  * The report is exact. A key counts as imported when the server has confirmed its last request, and no other does.
  *
@@ -22,7 +22,7 @@ export class ImportReport {
   empty = 0;
   /** Keys of databases that were not chosen. */
   otherDatabase = 0;
-  /** What inmem does not have and was left out, by name. */
+  /** The number of values that were left out because inmem does not have their type, by type. */
   readonly unsupported = new Map<string, number>();
   /** The last key that was imported. */
   lastKey: Uint8Array | undefined;

@@ -7,8 +7,8 @@
  *          └─ known at the end ─┘
  * ```
  *
- * A request is either complete at once ({@linkcode RequestBatch.begin}), or open: then arguments are added until it is
- * large enough, and their number is written at the end ({@linkcode RequestBatch.beginOpen}).
+ * The number of words of a request is known ({@linkcode RequestBatch.begin}), or the request is open: then arguments
+ * are added until it is large enough, and their number is written at the end ({@linkcode RequestBatch.beginOpen}).
  *
  * @module
  */
@@ -46,7 +46,7 @@ export class RequestBatch {
   length = 0;
   /** The number of complete requests. */
   count = 0;
-  /** Where the request that is being written begins. */
+  /** Where the request that is being written begins, or the next one will begin. */
   #start = 0;
   /** The number of words of the open request. */
   #openCount = 0;
@@ -54,17 +54,20 @@ export class RequestBatch {
   /** Begins a request of as many words. */
   begin(count: number): void {
     this.#reserve(FRAME_PREFIX_BYTES + HEADER_MAX_BYTES);
-    this.#start = this.length;
     this.length = writeArrayHeader(this.buffer, this.length + FRAME_PREFIX_BYTES, count);
   }
 
   /** Begins a request whose number of words is not known yet. */
   beginOpen(): void {
     this.#reserve(FRAME_PREFIX_BYTES + HEADER_MAX_BYTES);
-    this.#start = this.length;
     this.buffer[this.length + FRAME_PREFIX_BYTES] = Form.Array32;
     this.length += FRAME_PREFIX_BYTES + 5;
     this.#openCount = 0;
+  }
+
+  /** The number of bytes of the complete requests. */
+  get completeBytes(): number {
+    return this.#start;
   }
 
   /** The number of bytes of the request that is being written. */
@@ -101,6 +104,7 @@ export class RequestBatch {
   /** Completes the request. */
   end(): void {
     write32(this.buffer, this.#start, this.openBytes - FRAME_PREFIX_BYTES);
+    this.#start = this.length;
     this.count++;
   }
 
@@ -115,10 +119,18 @@ export class RequestBatch {
     this.length = this.#start;
   }
 
-  /** Removes everything. */
-  clear(): void {
-    if (this.buffer.length > BUFFER_KEEP_MAX_BYTES) this.buffer = new Uint8Array(INITIAL_BYTES);
-    this.length = 0;
+  /** Removes the complete requests. */
+  dropComplete(): void {
+    const open = this.openBytes;
+    if (this.buffer.length > BUFFER_KEEP_MAX_BYTES && open < INITIAL_BYTES) {
+      const buffer = new Uint8Array(INITIAL_BYTES);
+      buffer.set(this.buffer.subarray(this.#start, this.length));
+      this.buffer = buffer;
+    } else {
+      this.buffer.copyWithin(0, this.#start, this.length);
+    }
+    this.length = open;
+    this.#start = 0;
     this.count = 0;
   }
 

@@ -8,10 +8,12 @@
  * @module
  */
 
-import { copyBytes, decodeText, encodeText, formatInteger, INTEGER_TEXT_MAX_BYTES } from "../bytes.ts";
+import { copyBytes, decodeText, encodeText, equalBytes, formatInteger, INTEGER_TEXT_MAX_BYTES } from "../bytes.ts";
 import { BUFFER_KEEP_MAX_BYTES } from "../limits.ts";
 
 const INITIAL_BYTES = 64;
+
+const encoder = new TextEncoder();
 
 /** A run of bytes in a buffer. */
 export class Span {
@@ -48,6 +50,17 @@ export class Span {
     if (typeof value === "bigint") return this.setBytes(encodeText(String(value)));
     const target = this.own(INTEGER_TEXT_MAX_BYTES);
     this.length = formatInteger(value, target, 0);
+  }
+
+  /** Becomes the UTF-8 encoding of a text. */
+  setText(text: string): void {
+    const { written } = encoder.encodeInto(text, this.own(3 * text.length));
+    this.length = written;
+  }
+
+  /** Returns whether both have the same bytes. */
+  equals(other: Span): boolean {
+    return this.length === other.length && equalBytes(this.bytes, this.start, other.bytes, other.start, this.length);
   }
 
   /** Points to all bytes of an array. */

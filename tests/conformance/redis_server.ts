@@ -46,6 +46,13 @@ export class RedisServer implements AsyncDisposable {
     return server;
   }
 
+  /** Saves the data, and returns the RDB file. */
+  async save(): Promise<Uint8Array<ArrayBuffer>> {
+    using client = await RespClient.connect(this.port);
+    await client.call("SAVE");
+    return await Deno.readFile(`${this.#folder}/dump.rdb`);
+  }
+
   async #whenAnswering(): Promise<void> {
     for (const endsMs = performance.now() + START_TIMEOUT_MS;;) {
       try {

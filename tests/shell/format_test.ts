@@ -2,7 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import { decodeText, encodeText } from "../../src/bytes.ts";
 import type { Value } from "../../src/client/client.ts";
 import { ReplyError } from "../../src/errors.ts";
-import { formatError, formatReply, refusalsIn, type ReplyShape, shapeOf, toJson } from "../../src/shell/format.ts";
+import { formatError, formatReply, refusalsIn, toJson } from "../../src/shell/format.ts";
+import { type ReplyShape, shapeOf } from "../../src/shell/human.ts";
 import type { Format } from "../../src/shell/format.ts";
 
 const a = encodeText("a");

@@ -30,7 +30,7 @@ Deno.test("hintFor() shows what is still to come", () => {
     ["set a b ex", " seconds [NX | XX] [GET]"],
     ["set a b ex 5 z", ""],
     ["config rese", "tstat"],
-    ["config re", "setstat"],
+    ["config rese", "tstat"],
     ['set "a b" ', "value [EX seconds | PX ms | EXAT unix-seconds | PXAT unix-ms | KEEPTTL] [NX | XX] [GET]"],
     ["set 'it\\'s' v ex ", "seconds [NX | XX] [GET]"],
     ['set "a b', ""],

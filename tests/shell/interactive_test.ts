@@ -26,6 +26,14 @@ const answer: FakeHandler = (request, peer) => {
     set: () => peer.reply("OK"),
     incr: () => peer.refuse("ERR", "value is not an integer"),
     blpop: () => {},
+    multi: () => peer.reply("OK"),
+    drop: () => {
+      peer.reply("OK");
+      setTimeout(() => void peer.close(), 0);
+    },
+    discard: () => peer.reply("OK"),
+    keys: () => peer.reply(Array.from({ length: 100 }, (_, i) => encodeText(`\x1b[31mkey ${i}`))),
+    scan: () => peer.reply([encodeText("0"), [encodeText("evil\x1b[2J"), encodeText("evil\nb")]]),
     late: () => setTimeout(() => peer.reply("LATE"), 200),
   };
   (values[request[0]!] ?? (() => peer.refuse("ERR", `unknown command '${request[0]}'`)))();
@@ -43,7 +51,12 @@ interface Rig {
 const missing = await missingForTerminals();
 
 /** Runs a test with a client on a terminal, after its first prompt. */
-function terminalTest(name: string, run: (rig: Rig) => Promise<void>, env: Record<string, string> = {}): void {
+function terminalTest(
+  name: string,
+  run: (rig: Rig) => Promise<void>,
+  env: Record<string, string> = {},
+  pager: "auto" | "never" = "never",
+): void {
   const suffix = missing === undefined ? "" : ` (left out: ${missing})`;
   Deno.test({ name: `inmem client on a terminal ${name}${suffix}`, ignore: missing !== undefined }, async () => {
     await using server = new FakeServer(answer);
@@ -54,7 +67,7 @@ function terminalTest(name: string, run: (rig: Rig) => Promise<void>, env: Recor
       XDG_STATE_HOME: state,
       ...env,
     });
-    const words = [...PROGRAM, "client", "--addr", `127.0.0.1:${server.port}`, "--plaintext"];
+    const words = [...PROGRAM, "client", "--addr", `127.0.0.1:${server.port}`, "--plaintext", "--pager", pager];
     const pidPath = join(state, "pid");
     await Deno.writeTextFile(
       join(state, "client"),
@@ -240,3 +253,85 @@ terminalTest("reports once that the history cannot be stored", async ({ terminal
   await terminal.type("\x1b[A\x1b[A");
   await terminal.seeLine(`${prompt}get x`);
 }, { XDG_STATE_HOME: "/proc" });
+
+terminalTest(
+  "shows hints, colours and pages, and completes names of keys",
+  async ({ terminal, server, prompt }) => {
+    await terminal.type("get ");
+    await terminal.seeLine(`${prompt}get key`);
+    assertEquals(terminal.screen.colouredLines[terminal.screen.cursor.row]!.trim(), "key");
+    await terminal.type("x\r");
+    await terminal.see('"value of x"');
+    await terminal.seeText(`${prompt}get x\n`);
+    await terminal.type("incr x\r");
+    await terminal.see("\x1b[31m(error) ERR value is not an integer\x1b[0m");
+    await terminal.seeLine(prompt.trimEnd());
+    // Names of keys are shown in the form in which they can be typed.
+    await terminal.type("get ev");
+    await terminal.seeLine(`${prompt}get ev`);
+    await terminal.type("\t");
+    await terminal.seeLine(`${prompt}get "evil`);
+    await terminal.type("\t");
+    await terminal.seeText(String.raw`"evil\nb"      "evil\x1b[2J"`);
+    await terminal.type(String.raw`\n`);
+    await terminal.type("\x05\x15");
+    await terminal.seeLine(prompt.trimEnd());
+    // In a transaction the server is not asked, and the prompt shows it.
+    await terminal.type("multi\r");
+    await terminal.seeLine(`${prompt.slice(0, -2)} (tx)>`);
+    const scans = server.requests.filter(([name]) => name === "scan").length;
+    await terminal.type("get e");
+    await terminal.type("\t");
+    await terminal.type("\x15discard\r");
+    await terminal.seeLine(prompt.trimEnd());
+    assertEquals(server.requests.filter(([name]) => name === "scan").length, scans);
+    // A transaction ends with its connection, and no command of it runs by itself.
+    await terminal.type("multi\r");
+    await terminal.seeLine(`${prompt.slice(0, -2)} (tx)>`);
+    await terminal.type("drop\r");
+    // The client does not show that the connection is lost before there is a key.
+    await terminal.expect(() => server.requests.at(-1)?.[0] === "drop", "the request");
+    const line = () => terminal.screen.lines[terminal.screen.cursor.row]!;
+    await terminal.expect(() => line().endsWith("(tx)>") || line() === prompt.trimEnd(), "the prompt after it");
+    for (let isSeen = false; !isSeen;) {
+      await terminal.type("x");
+      await terminal.expect(() => line().endsWith("> x"), "a prompt");
+      isSeen = line() === `${prompt}x`;
+      await terminal.type("\x7f");
+      await terminal.expect(() => line().endsWith(">"), "an empty prompt");
+    }
+    await terminal.type("set lost 1\r");
+    await terminal.see("and the transaction with it");
+    assertFalse(server.requests.some(([name, key]) => name === "set" && key === "lost"));
+    await terminal.seeLine(prompt.trimEnd());
+    // A quote may have several lines.
+    await terminal.type('size "one\r');
+    await terminal.seeLine("…> a quote is open; Ctrl-C drops the command");
+    await terminal.type('two"\r');
+    await terminal.see("(integer) 7");
+    await terminal.type("size 'one\r");
+    await terminal.seeLine("…> a quote is open; Ctrl-C drops the command");
+    await terminal.type("\x03");
+    await terminal.seeLine(prompt.trimEnd());
+    await terminal.type("# comment\r2 count\r");
+    await terminal.see("(integer) 1");
+    await terminal.see("(integer) 1");
+    // Lines that were typed ahead are not taken by a pager.
+    await terminal.type("keys *\rget y\r");
+    await terminal.see("(100 keys, ");
+    await terminal.see('"value of y"');
+    await terminal.seeLine(prompt.trimEnd());
+    await terminal.type("keys *\r");
+    await terminal.see("Space: next page");
+    assertFalse(terminal.screen.lines.some((line) => line.includes("key 23")));
+    await terminal.type(" ");
+    await terminal.seeText("key 30");
+    await terminal.type("q");
+    await terminal.seeLine(prompt.trimEnd());
+    await terminal.type("get z\r");
+    await terminal.see('"value of z"');
+    await terminal.seeText(`${prompt}get z\n"value of z"`);
+  },
+  { NO_COLOR: "" },
+  "auto",
+);

@@ -167,11 +167,12 @@ function defaultOf(option: Option): string {
   return option.absent ?? "";
 }
 
-function meaningOf({ help, repeated, kind, min, max }: Option): string {
+function meaningOf({ help, repeated, kind, min, max, isLive }: Option): string {
   const notes: string[] = [];
   if (repeated) notes.push("may be repeated");
   if (kind === "size" && min !== undefined && max !== undefined) notes.push(`${formatSize(min)} to ${formatSize(max)}`);
   if (kind === "count" && min !== undefined && max !== undefined) notes.push(`${min} to ${max}`);
+  if (isLive) notes.push("live");
   return notes.length === 0 ? help : `${help} (${notes.join("; ")})`;
 }
 

@@ -19,6 +19,8 @@ export class Screen {
   /** The texts of the cells that have a colour, in the same arrangement; others are empty. */
   #coloured: string[][];
   #hasColour = false;
+  /** The control sequence whose end has not arrived. */
+  #begun = "";
   #row = 0;
   #column = 0;
   /** Whether the next character begins a new row, since the last one has filled this row. */
@@ -60,8 +62,12 @@ export class Screen {
     return this.#cells.map((row) => row.join("").trimEnd()).join("\n").trimEnd();
   }
 
-  /** Processes the output of a program. */
-  write(text: string): void {
+  /** Processes the output of a program. A control sequence may be divided between two calls. */
+  write(output: string): void {
+    const all = this.#begun + output;
+    // deno-lint-ignore no-control-regex
+    this.#begun = /\x1b(\[\??[0-9;]*)?$/.exec(all)?.[0] ?? "";
+    const text = all.slice(0, all.length - this.#begun.length);
     // deno-lint-ignore no-control-regex
     const parts = text.matchAll(/\x1b\[(\??[0-9;]*)([A-Za-z])|[^]/gu);
     for (const [part, parameters, letter] of parts) {

@@ -244,8 +244,10 @@ Deno.test("the cluster keeps its ports and servers.json from run to run, and rep
     const edited = serversJson([`127.0.0.1:${port + 1}`, `127.0.0.1:${port + 3}`]);
     await Deno.writeTextFile(join(folder, "servers.json"), edited);
     {
-      await using cluster = ClusterProgram.start(folder, ["--port", String(port)]);
+      await using cluster = ClusterProgram.start(folder, ["--port", String(port), "--servers", "2"]);
       await cluster.ready();
+      assertEquals(cluster.servers, [`127.0.0.1:${port + 1}`, `127.0.0.1:${port + 2}`]);
+      assertStringIncludes(cluster.stderr, `servers.json does not name 127.0.0.1:${port + 2}\n`);
       assertEquals(cluster.proxy, `127.0.0.1:${port}`);
       assertStringIncludes(cluster.stdout, `\n  https://127.0.0.1:${port + 10}/\n`);
       assertEquals(await Deno.readTextFile(join(folder, "servers.json")), edited, "its user's from the first run on");
@@ -291,12 +293,22 @@ Deno.test("the cluster refuses wrong options with status 2 and has a help text",
       "cluster/cluster.ts",
       ...words,
     ]);
-  const [badPort, badChoice, unknown, help] = await Promise.all(
-    [["--port", "x"], ["--on-down", "hide"], ["--nosuch"], ["--help"]].map((words) => start(...words)),
-  ) as [Outcome, Outcome, Outcome, Outcome];
+  const [badPort, badChoice, unknown, help, ...badCounts] = await Promise.all(
+    [
+      ["--port", "x"],
+      ["--on-down", "hide"],
+      ["--nosuch"],
+      ["--help"],
+      ...["0", "10", "many", ""].map((count) => ["--servers", count]),
+    ].map((words) => start(...words)),
+  ) as [Outcome, Outcome, Outcome, Outcome, ...Outcome[]];
+  for (const { code, stderr } of badCounts) {
+    assertEquals(code, 2);
+    assertMatch(stderr, /^Cannot start "[^"]*" servers: expected 1 to 9\n$/);
+  }
   assertEquals([badPort.code, badChoice.code, unknown.code, help.code], [2, 2, 2, 0]);
   assertEquals(badChoice.stderr, 'Cannot use "hide" for --on-down: expected fail or remap\n');
-  assertMatch(badPort.stderr, /^Cannot parse port "x": expected 0 to 65522\n$/);
+  assertMatch(badPort.stderr, /^Cannot parse port "x": expected 0 to 65516\n$/);
   assertMatch(unknown.stderr, /^Cannot understand "--nosuch".*\n$/);
   assertStringIncludes(help.stdout, "--port");
 });

@@ -133,7 +133,7 @@ systemTest(
     }
     refused(
       await runInmem(["restore", launcher.path("none"), "--data", data]),
-      /^inmem: Cannot restore .*No such file/,
+      /^inmem: Cannot restore .*there is no such file/,
     );
     const server = await start(launcher, data);
     const before = await contents(data);

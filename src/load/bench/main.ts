@@ -16,7 +16,7 @@
  */
 
 import { ConnectionError, InmemError, ReplyError, StartError, UsageError } from "../../errors.ts";
-import { benchOptions } from "../../role/option_tables.ts";
+import { benchOptions } from "../../role/bench_options.ts";
 import { helpText, type OptionValues, parseOptions } from "../../role/options.ts";
 import { resolveTarget, type Target, targetSettings } from "../../target/connect.ts";
 import { printableLine } from "../../terminal/printable_text.ts";

@@ -14,6 +14,7 @@ import { acceptsCount, COMMANDS, keysEnd, mayWrite } from "../../catalog/specifi
 import type { CommandSpecification } from "../../catalog/specification.ts";
 import { noteIfAdmin } from "../../connection/admin.ts";
 import { admitSlowPath, unknown } from "../../connection/admission.ts";
+import { setsOwn } from "../../connection/config.ts";
 import { finishInSlices } from "../../connection/in_slices.ts";
 import { ReplyError } from "../../errors.ts";
 import { slotOf } from "../../key_slot.ts";
@@ -272,6 +273,9 @@ export class Router {
   ): void {
     if (specification.admin !== undefined) noteIfAdmin(pending.link, specification, request);
     const routing = routingOf(specification, request);
+    if (routing === "everywhere" && setsOwn(pending.link.shared.configuration, specification, request)) {
+      return this.#local.run(pending, specification, request);
+    }
     switch (routing) {
       case "key":
         return this.#forwardKey(pending, specification, request, frame);

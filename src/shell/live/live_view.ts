@@ -22,6 +22,14 @@ import { Frames } from "./frames.ts";
 /** The size of an output that is not a terminal: nothing has to fit. */
 const UNLIMITED_SIZE: ScreenSize = { columns: Infinity, rows: Infinity };
 
+/** The options of a view. */
+export interface LiveViewOptions extends Pick<LiveView, "output" | "format" | "colours" | "isTerminal" | "stop"> {
+  /** Returns the size of the terminal; by default that of standard output. */
+  readonly size?: () => ScreenSize;
+  /** Whether the terminal obeys control sequences; by default that depends on its type. */
+  readonly isRedrawn?: boolean;
+}
+
 /** The output of a live tool. */
 export class LiveView {
   readonly output: Output;
@@ -35,19 +43,16 @@ export class LiveView {
   /** The signal that is aborted when the tool shall end. */
   readonly stop: AbortSignal;
   readonly #stopped: Promise<void>;
+  readonly #size: () => ScreenSize;
 
-  /** @param isTerminal whether `output` writes to the terminal of standard output */
-  constructor(
-    { output, format, colours, isTerminal, stop }: Pick<LiveView, "output" | "format" | "colours" | "stop"> & {
-      readonly isTerminal: boolean;
-    },
-  ) {
+  constructor({ output, format, colours, isTerminal, stop, ...terminal }: LiveViewOptions) {
     this.output = output;
     this.format = format;
     this.colours = colours;
     this.stop = stop;
     this.isTerminal = isTerminal;
-    this.isRedrawn = isTerminal && !isDumbTerminal();
+    this.isRedrawn = terminal.isRedrawn ?? (isTerminal && !isDumbTerminal());
+    this.#size = isTerminal ? terminal.size ?? terminalSize : () => UNLIMITED_SIZE;
     this.frames = new Frames(output, this.isRedrawn, () => this.size);
     this.#stopped = stop.aborted
       ? Promise.resolve()
@@ -56,7 +61,7 @@ export class LiveView {
 
   /** The size that lines have to fit. */
   get size(): ScreenSize {
-    return this.isTerminal ? terminalSize() : UNLIMITED_SIZE;
+    return this.#size();
   }
 
   /** Whether the tool shall end: it was stopped, or its output has no reader any more. */

@@ -16,6 +16,7 @@
  */
 
 import { OUTPUT_END_MAX_MS } from "../../limits.ts";
+import { listenForSignal } from "../../operating_system.ts";
 import type { Colours } from "../../terminal/colours.ts";
 import { Output } from "../../terminal/output.ts";
 import type { Format } from "../format.ts";
@@ -46,22 +47,23 @@ export async function runLive(
   const stopping = new AbortController();
   const view = new LiveView({ output, format, colours, isTerminal: Deno.stdout.isTerminal(), stop: stopping.signal });
   let signalNumber = 0;
-  const listeners = SIGNALS.map(([signal, number]): [Deno.Signal, () => void] => [signal, () => {
-    if (signalNumber !== 0) Deno.exit(128 + number);
-    signalNumber = number;
-    // The terminal has shown ^C, and what follows begins a line.
-    if (number === CTRL_C && view.isTerminal) output.add("\n");
-    stopping.abort();
-  }]);
+  const unlisten = SIGNALS.map(([signal, number]) => {
+    return listenForSignal(signal, () => {
+      if (signalNumber !== 0) Deno.exit(128 + number);
+      signalNumber = number;
+      // The terminal has shown ^C, and what follows begins a line.
+      if (number === CTRL_C && view.isTerminal) output.add("\n");
+      stopping.abort();
+    });
+  });
   // The terminal was used by others while this process was stopped.
-  listeners.push(["SIGCONT", () => view.frames.leave()]);
-  for (const [signal, listener] of listeners) Deno.addSignalListener(signal, listener);
+  unlisten.push(listenForSignal("SIGCONT", () => view.frames.leave()));
   let status: number;
   try {
     status = await run(view);
     await flush(output, stopping.signal);
   } finally {
-    for (const [signal, listener] of listeners) Deno.removeSignalListener(signal, listener);
+    for (const end of unlisten) end();
   }
   if (output.failure !== undefined) throw output.failure;
   if (signalNumber === 0) return status;

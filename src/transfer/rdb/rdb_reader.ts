@@ -50,7 +50,7 @@ const HEADER_BYTES = 9;
 /** A container of a list that is an element itself. */
 const PLAIN_CONTAINER = 1;
 const PACKED_CONTAINER = 2;
-/** From this deadline on a hash has no deadline of a field. */
+/** The first deadline of a hash whose fields have none. */
 const FIELD_DEADLINE_NONE = 2 ** 48 - 1;
 
 /** How an RDB file is read. */
@@ -75,6 +75,8 @@ export class RdbReader extends EntryReader {
   readonly #startMs = Date.now();
   #state: State = State.Header;
   #version = 0;
+  /** Where the unit that is being read begins in the source. */
+  #unitStart = 0;
   /** The position where the key, with its type, begins. */
   #keyPosition = 0;
   /** The deadline of the next key. */
@@ -97,22 +99,26 @@ export class RdbReader extends EntryReader {
     this.#skipper = new Skipper(source, this.#input);
   }
 
-  override get where(): string {
-    return this.#at(this.#keyPosition);
+  override get keyPosition(): number {
+    return this.#keyPosition;
   }
 
-  override get position(): number {
+  override describe(position: number): string {
+    return `${this.#source.name}, offset ${position}`;
+  }
+
+  override get usedBytes(): number {
     return this.#source.position;
   }
 
   override next(): Step {
     const source = this.#source;
-    let start = source.at;
+    this.#unitStart = source.at;
     try {
       switch (this.#state) {
         case State.Keys:
           for (;;) {
-            start = source.at;
+            this.#unitStart = source.at;
             const step = this.#keyOrOperation();
             if (step !== Step.NeedsInput || this.#state !== State.Keys) return step;
           }
@@ -128,7 +134,7 @@ export class RdbReader extends EntryReader {
           return this.#end();
       }
     } catch (error) {
-      source.at = start;
+      source.at = this.#unitStart;
       if (error === SHORT) return Step.NeedsInput;
       throw this.#explain(error);
     }
@@ -146,24 +152,27 @@ export class RdbReader extends EntryReader {
     }
     const source = this.#source;
     if (await source.fill() || this.#state === State.End) return;
-    if (this.#state === State.Header) throw new InputError("This is no RDB file: it is too short", this.#at(0));
+    if (this.#state === State.Header) {
+      throw new InputError("This is not an RDB file: it is too short", this.describe(0));
+    }
     source.at = source.end;
     const key = this.#state === State.Elements ? ` within the value of key "${this.key.text()}"` : "";
-    throw new InputError(`The input ends too early${key}: it is only a part of an RDB file`, this.#at(source.position));
-  }
-
-  #at(position: number): string {
-    return `${this.#source.name}, offset ${position}`;
+    throw new InputError(
+      `The input ends too early${key}: it is only a part of an RDB file`,
+      this.describe(source.position),
+    );
   }
 
   /** Returns an error with its position, if it is one of the input. */
   #explain(error: unknown): unknown {
     if (error instanceof TooLargeError) {
       const problem = `Cannot import key "${this.key.text()}": ${error.message}, which is more than inmem stores`;
-      return new InputError(problem, this.#at(this.#source.position), { cause: error });
+      return new InputError(problem, this.describe(this.#source.position), { cause: error });
     }
     if (!(error instanceof MalformedError)) return error;
-    return new InputError(`The input is damaged: ${error.message}`, this.#at(this.#source.position), { cause: error });
+    return new InputError(`The input is damaged: ${error.message}`, this.describe(this.#source.position), {
+      cause: error,
+    });
   }
 
   #header(): void {
@@ -172,7 +181,7 @@ export class RdbReader extends EntryReader {
     const text = String.fromCharCode(...source.bytes.subarray(source.at, source.at + HEADER_BYTES));
     const [, name, digits] = /^(REDIS|VALKEY)([0-9]{3,4})$/.exec(text) ?? [];
     if (digits === undefined) {
-      throw new InputError('This is no RDB file: it does not begin with "REDIS" and a version', this.#at(0));
+      throw new InputError('This is not an RDB file: it does not begin with "REDIS" and a version', this.describe(0));
     }
     this.#version = Number(digits);
     const isKnown = name === "VALKEY"
@@ -180,7 +189,7 @@ export class RdbReader extends EntryReader {
       : this.#version >= 1 && this.#version <= REDIS_VERSION_MAX;
     if (!isKnown) {
       const known = `1 to ${REDIS_VERSION_MAX} of Redis and ${VALKEY_VERSION} of Valkey`;
-      throw new InputError(`Cannot read version ${this.#version} of RDB: expected ${known}`, this.#at(0));
+      throw new InputError(`Cannot read version ${this.#version} of RDB: expected ${known}`, this.describe(0));
     }
     source.at += HEADER_BYTES;
   }
@@ -359,7 +368,7 @@ export class RdbReader extends EntryReader {
       const problem = `The input is damaged: its checksum is ${digits(checksum.value)}, and should be ${
         digits(stated)
       }`;
-      throw new InputError(problem, this.#at(source.position));
+      throw new InputError(problem, this.describe(source.position));
     }
     source.at += 8;
     this.#state = State.End;
@@ -370,7 +379,7 @@ export class RdbReader extends EntryReader {
     const source = this.#source;
     if (source.at < source.end) {
       const cure = "; an append-only file that begins with an RDB file cannot be imported";
-      throw new InputError(`The input goes on after the end of the RDB file${cure}`, this.#at(source.position));
+      throw new InputError(`The input goes on after the end of the RDB file${cure}`, this.describe(source.position));
     }
     return source.isEnded ? Step.Done : Step.NeedsInput;
   }
@@ -378,6 +387,7 @@ export class RdbReader extends EntryReader {
   /** Reads a part of the present collection, or its end. */
   #part(): Step {
     for (;;) {
+      this.#unitStart = this.#source.at;
       if (this.#packed !== undefined) {
         if (this.#packedPart(this.#packed)) return Step.Part;
         this.#packed = undefined;
@@ -458,7 +468,7 @@ export class RdbReader extends EntryReader {
     const deadline = new Span();
     if (!packed.next(deadline)) throw new MalformedError("a field of a hash has no deadline");
     const ms = Number(deadline.text());
-    if (!Number.isFinite(ms)) throw new MalformedError("a deadline of a field is no number");
+    if (!Number.isFinite(ms)) throw new MalformedError("a deadline of a field is not a number");
     return ms <= 0 || ms > this.#startMs;
   }
 }

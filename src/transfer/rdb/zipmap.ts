@@ -17,7 +17,7 @@ import { little32, MalformedError, type Packed } from "./packed.ts";
 
 const END = 0xff;
 const LONG_LENGTH = 0xfe;
-/** From this count on the fields have to be counted. */
+/** The count from which on the fields have to be counted. */
 const COUNT_UNKNOWN = 254;
 
 /** Reads the fields and values of a zipmap, in turn. */
