@@ -34,7 +34,7 @@ import { runInteractive } from "./interactive.ts";
 import { isListening, isWatching } from "./live/live_words.ts";
 import { liveModeOf } from "./live/mode.ts";
 import { readInput, sendOne, type Words } from "./one_command.ts";
-import { Status } from "./piped.ts";
+import { type PipedOptions, Status } from "./piped.ts";
 import { pipeStandardInput } from "./piped_main.ts";
 
 /**
@@ -67,7 +67,15 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
     const words = values.stdin ? [...positional, await readInput(Deno.stdin)] : positional;
     // Without a terminal on both sides there is no user to prompt.
     if (mode === undefined && words.length === 0 && !(Deno.stdin.isTerminal() && Deno.stdout.isTerminal())) {
-      const options = { format, quiet: values.quiet, stopOnError: values["stop-on-error"] };
+      const options: PipedOptions = {
+        format,
+        quiet: values.quiet,
+        stopOnError: values["stop-on-error"],
+        listen: async (words) => {
+          const { runListening } = await import("./live/tools.ts");
+          return await runListening(target, words, { format, colours });
+        },
+      };
       return await pipeStandardInput(await settingsOf(target), options);
     }
     const client = await connectTo(target);
