@@ -92,8 +92,8 @@ const COMMENT = 0x23;
 /**
  * Runs commands until the input ends.
  *
- * @returns `Refused` when at least one was refused; `NoConnection` when the connection was lost; otherwise the status of
- *   the command that listened, if there was one
+ * @returns `Refused` when at least one was refused; `NoConnection` when the connection was lost; otherwise the status
+ *   of the command that listened, if there was one
  */
 export async function runPiped(
   settings: ConnectionSettings,
