@@ -135,7 +135,7 @@ class Importer implements ReplyConsumer {
     if (kind === SET && reply.isOk) this.#imported();
     else if (reply.isRefusal) this.#refuse(reply.refusal());
     else if (kind === EXISTS) this.#answers.push(reply.integer());
-    else if (kind === SET) this.#exists(inFlight.key(), inFlight.position);
+    else if (kind === SET) this.#existsAlready();
     else if (kind === LAST) this.#imported();
     else this.#importedPart();
     inFlight.shift();
@@ -151,6 +151,14 @@ class Importer implements ReplyConsumer {
     if (this.#report.partialKey !== undefined) return;
     this.#report.partialKey = this.#inFlight.key();
     this.#partialPosition = this.#inFlight.position;
+  }
+
+  /** Takes the reply that the oldest key in flight exists. */
+  #existsAlready(): void {
+    const inFlight = this.#inFlight;
+    // A copy of each key would take longer than the rest.
+    if (this.#options.existing === "skip") this.#report.existing++;
+    else this.#exists(inFlight.key(), inFlight.position);
   }
 
   #exists(key: Uint8Array, position: number): void {
