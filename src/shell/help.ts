@@ -22,8 +22,8 @@ export interface LocalCommand {
 export const LOCAL_COMMANDS: readonly LocalCommand[] = [
   {
     name: "cluster",
-    syntax: "[--json]",
-    summary: "Shows the servers behind a proxy: state, share, keys, memory, latency.",
+    syntax: "[--watch [SECONDS]] [--json]",
+    summary: "Shows the servers behind a proxy: state, share, keys, memory, latency; with --watch until Ctrl-C.",
   },
   { name: "help", syntax: "[command | @group]", summary: "Explains a command, or lists a group's." },
   { name: "clear", syntax: "", summary: "Clears the screen." },
