@@ -134,7 +134,7 @@ class InteractiveShell {
       ...END_SIGNALS.map(([signal, number]): [Deno.Signal, () => void] => {
         return [signal, () => this.#ended.resolve(128 + number)];
       }),
-      ["SIGWINCH", () => this.#pager === undefined ? this.#editor.resize() : this.#pager.resume()],
+      ["SIGWINCH", () => this.#pager === undefined ? this.#editor.resize() : this.#pager.resize()],
       ["SIGCONT", () => this.#continue()],
     ];
     // In raw mode Ctrl-C is a key, so the signal comes from another process.
