@@ -44,6 +44,11 @@ export const ROLES: Readonly<Record<string, Role>> = {
     load: async () => (await import("./shell/main.ts")).clientMain,
     tables: async () => [(await import("./role/option_tables.ts")).clientOptions],
   },
+  bench: {
+    summary: "loads a server and measures it",
+    load: async () => (await import("./load/bench/main.ts")).benchMain,
+    tables: async () => [(await import("./role/bench_options.ts")).benchOptions],
+  },
   export: {
     summary: "writes keys to JSON lines or CSV",
     load: async () => (await import("./transfer/export.ts")).exportMain,
