@@ -21,6 +21,7 @@
 import { type Address, parseAddress } from "../address.ts";
 import { UsageError } from "../errors.ts";
 import { formatDuration, formatSizeExactly, parseCount, parseDuration, parsePercent, parseSize } from "./quantities.ts";
+import { redisCliHint } from "./redis_cli_options.ts";
 import { parseServerUrl, type ServerUrl } from "./server_url.ts";
 
 /**
@@ -217,7 +218,9 @@ function parseArguments(
     const word = argument.slice(0, equals < 0 ? undefined : equals).replace(/^--?/, "");
     const name = nameOf(table, word);
     const option = Object.hasOwn(table.options, name) ? table.options[name] : undefined;
-    if (option === undefined) throw unknownOption(table, word);
+    const hint = hintFor(table, word, argv.slice(index + 1), argv);
+    if (word === "h" && hint !== undefined) throw new UsageError(`Cannot use -h "${argv[index + 1]}": ${hint}`);
+    if (option === undefined) throw unknownOption(table, argument.slice(0, equals < 0 ? undefined : equals), hint);
     const source = `--${name}`;
     if (option.kind === "flag") {
       // A flag may be repeated, and the last one counts.
@@ -323,10 +326,20 @@ function parseFlag(text: string, source: string): boolean {
   throw new UsageError(`Cannot use ${source} "${text}": expected yes or no, true or false, on or off, 1 or 0`);
 }
 
-function unknownOption(table: OptionTable, name: string): UsageError {
-  const nearest = nearestOption(table, name);
-  const advice = nearest === undefined ? "expected one that --help lists" : `did you mean --${nearest}?`;
-  return new UsageError(`Cannot use unknown option "--${name}": ${advice}`);
+/** Returns a hint for an option of redis-cli, in the tools that talk to a server as it does. */
+function hintFor(
+  { options }: OptionTable,
+  word: string,
+  following: readonly string[],
+  argv: readonly string[],
+): string | undefined {
+  return options.addr?.kind === "server" ? redisCliHint(word, following, argv) : undefined;
+}
+
+function unknownOption(table: OptionTable, typed: string, hint: string | undefined): UsageError {
+  const nearest = nearestOption(table, typed.replace(/^--?/, ""));
+  const advice = hint ?? (nearest === undefined ? "expected one that --help lists" : `did you mean --${nearest}?`);
+  return new UsageError(`Cannot use unknown option "${typed}": ${advice}`);
 }
 
 /** Returns the option whose name is nearest to a wrong one; `undefined` if none is near. */
