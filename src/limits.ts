@@ -1196,3 +1196,11 @@ export const PAGE_SCAN_MAX_COUNT = 3_200;
 export const LIVE_INTERVAL_MIN_MS = 100;
 /** The longest interval between two of those reports. */
 export const LIVE_INTERVAL_MAX_MS = 24 * 3_600_000;
+/** The most keys that one `scan` of the live tools may ask the server to visit. */
+export const SCAN_PAGE_MAX_COUNT = 100_000;
+/** The most keys that `--top` of the live tools may ask for. */
+export const TOP_KEYS_MAX_COUNT = 1_000;
+/** The pause between a reply and the next request of `--latency`, as in redis-cli. */
+export const LATENCY_PAUSE_MS = 10;
+/** The most bytes of a key's name that the live tools keep and show. */
+export const SHOWN_KEY_MAX_BYTES = 4 * 1024;

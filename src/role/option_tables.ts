@@ -17,6 +17,7 @@ import {
   TIMEOUT_MAX_MS,
 } from "../limits.ts";
 import type { Option, OptionTable } from "./options.ts";
+import { liveOptions } from "./live_options.ts";
 import { targetOptions } from "./target_options.ts";
 
 const help = { kind: "flag", onlyTyped: true, help: "print this text" } as const satisfies Option;
@@ -321,6 +322,7 @@ export const clientOptions = {
   stopEarly: true,
   options: {
     ...targetOptions,
+    ...liveOptions,
     color: {
       kind: "text",
       valueName: "WHEN",

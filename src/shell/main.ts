@@ -32,6 +32,7 @@ import { History } from "./history.ts";
 import { terminalLook } from "./human.ts";
 import { runInteractive } from "./interactive.ts";
 import { isListening, isWatching } from "./live/live_words.ts";
+import { liveModeOf } from "./live/mode.ts";
 import { readInput, sendOne, type Words } from "./one_command.ts";
 import { Status } from "./piped.ts";
 import { pipeStandardInput } from "./piped_main.ts";
@@ -54,8 +55,9 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
     if (positional[0]?.toLowerCase() === "help") return await printHelp(positional.slice(1), format);
     checkOneCommand(values, positional);
     const colours = coloursFor(Deno.stdout.isTerminal(), values.color as ColourChoice);
+    const mode = liveModeOf(values, positional);
     const target = resolveTarget(values);
-    if (isListening(positional)) {
+    if (mode === undefined && isListening(positional)) {
       // The tools that few calls need are imported when they are needed.
       const { runListening } = await import("./live/tools.ts");
       return await reportingRefusals(positional, { format, colours }, () => {
@@ -64,12 +66,18 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
     }
     const words = values.stdin ? [...positional, await readInput(Deno.stdin)] : positional;
     // Without a terminal on both sides there is no user to prompt.
-    if (words.length === 0 && !(Deno.stdin.isTerminal() && Deno.stdout.isTerminal())) {
+    if (mode === undefined && words.length === 0 && !(Deno.stdin.isTerminal() && Deno.stdout.isTerminal())) {
       const options = { format, quiet: values.quiet, stopOnError: values["stop-on-error"] };
       return await pipeStandardInput(await settingsOf(target), options);
     }
     const client = await connectTo(target);
     try {
+      if (mode !== undefined) {
+        const { runMode } = await import("./live/tools.ts");
+        return await reportingRefusals(positional, { format, colours }, () => {
+          return runMode(mode, client, values, positional, { format, colours });
+        });
+      }
       if (words.length > 0) return await runOne(client, words, { format, colours, values });
       return await runInteractive(client, target, new History(historyPath()), {
         format,

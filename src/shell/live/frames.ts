@@ -67,6 +67,11 @@ export class Frames {
     this.#height = 0;
   }
 
+  /** Removes the `^C` that the terminal has shown below the frame. Without a frame, what follows begins a line. */
+  hideInterrupt(): void {
+    this.#output.add(this.#height > 0 ? "\r\x1b[K" : "\n");
+  }
+
   /** Leaves the last frame where it is, as after the program was stopped and the terminal was used. */
   leave(): void {
     this.#height = 0;

@@ -3,7 +3,7 @@
  *
  * | ends by | exit status |
  * |---|---|
- * | itself | that of the tool |
+ * | itself | 0, and the caller reports an error |
  * | Ctrl-C, and the tool never ends itself, such as `monitor` | 0, since that is how it ends |
  * | Ctrl-C, and the tool was not done, such as `--scan` | 130 |
  * | `SIGTERM`, `SIGHUP` | 143, 129 |
@@ -29,8 +29,8 @@ const CTRL_C = 2;
 export interface LiveTool {
   /** Whether the tool never ends itself, so that Ctrl-C is the way to end it. */
   readonly isEndless: boolean;
-  /** Runs the tool until its end, or until the view's `stop` is aborted. Resolves to the exit status. */
-  readonly run: (view: LiveView) => Promise<number>;
+  /** Runs the tool until its end, or until the view's `stop` is aborted. */
+  readonly run: (view: LiveView) => Promise<unknown>;
 }
 
 /**
@@ -51,23 +51,21 @@ export async function runLive(
     return listenForSignal(signal, () => {
       if (signalNumber !== 0) Deno.exit(128 + number);
       signalNumber = number;
-      // The terminal has shown ^C, and what follows begins a line.
-      if (number === CTRL_C && view.isTerminal) output.add("\n");
+      if (number === CTRL_C && view.isTerminal) view.frames.hideInterrupt();
       stopping.abort();
     });
   });
   // The terminal was used by others while this process was stopped.
   unlisten.push(listenForSignal("SIGCONT", () => view.frames.leave()));
-  let status: number;
   try {
-    status = await run(view);
-    await flush(output, stopping.signal);
+    await run(view);
   } finally {
+    await flush(output, stopping.signal);
     for (const end of unlisten) end();
   }
   if (output.failure !== undefined) throw output.failure;
-  if (signalNumber === 0) return status;
-  return signalNumber === CTRL_C && isEndless ? status : 128 + signalNumber;
+  const isDone = signalNumber === 0 || (signalNumber === CTRL_C && isEndless);
+  return isDone ? 0 : 128 + signalNumber;
 }
 
 /** Waits for the output: as long as it takes, but for a limited time once the tool was stopped. */

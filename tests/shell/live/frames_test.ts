@@ -58,6 +58,24 @@ Deno.test("after a stop, the next frame leaves the former one and what follows i
   assertEquals(screen.text, "a\n[1]+ Stopped\nb");
 });
 
+Deno.test("Ctrl-C leaves no trace below a frame, and begins a line elsewhere", async () => {
+  const screen = new Screen(20, 6);
+  const { frames, output } = framesOn(screen);
+  const interrupt = async () => {
+    await output.flushed();
+    screen.write("^C");
+    frames.hideInterrupt();
+  };
+  await interrupt();
+  frames.show(["a", "b"]);
+  await interrupt();
+  frames.show(["c"]);
+  await interrupt();
+  output.add("done\n");
+  await output.flushed();
+  assertEquals(screen.text, "^C\nc\ndone");
+});
+
 Deno.test("a terminal of another width is cleared", async () => {
   const screen = new Screen(20, 6);
   const { frames, output } = framesOn(screen);
