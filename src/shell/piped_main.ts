@@ -31,6 +31,13 @@ export async function pipeStandardInput(settings: ConnectionSettings, options: P
   }
   const begunMs = performance.now();
   const total = inputSize();
+  const errors: Sink = {
+    async write(source) {
+      await progress.hide();
+      return await Deno.stderr.write(source);
+    },
+  };
+  const run = new PipedRun(settings, { output: Deno.stdout, errors }, options);
   const progress = new ProgressLine({
     label: "run",
     unit: "commands",
@@ -41,13 +48,6 @@ export async function pipeStandardInput(settings: ConnectionSettings, options: P
       remark: run.counts.refused === 0 ? undefined : `${formatCount(run.counts.refused)} refused`,
     }),
   });
-  const errors: Sink = {
-    async write(source) {
-      await progress.hide();
-      return await Deno.stderr.write(source);
-    },
-  };
-  const run = new PipedRun(settings, { output: Deno.stdout, errors }, options);
   try {
     return await run.run(input);
   } finally {
