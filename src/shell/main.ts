@@ -112,7 +112,8 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
 }
 
 const COMMANDS_HINT = '\n"inmem client help" lists the commands, "inmem client help COMMAND" explains one.\n' +
-  '"inmem client cluster" shows the servers behind a proxy, and with --watch again and again.\n';
+  '"inmem client cluster" shows the servers behind a proxy, and with --watch again and again.\n' +
+  '"inmem client subscribe CHANNEL" and "inmem client monitor" show messages until Ctrl-C.\n';
 
 type Values = OptionValues<typeof clientOptions>;
 
