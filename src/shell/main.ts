@@ -30,7 +30,6 @@ import { terminalLook } from "./human.ts";
 import { isListening, isWatching } from "./live/live_words.ts";
 import { liveModeOf } from "./live/mode.ts";
 import { readInput, sendOne, type Words } from "./one_command.ts";
-import type { PipedOptions } from "./piped.ts";
 import { Status } from "./status.ts";
 
 /** How the replies of this call are shown. */
@@ -78,7 +77,7 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
     // Without a terminal on both sides there is no user to prompt.
     if (Deno.stdin.isTerminal() && Deno.stdout.isTerminal()) return await prompt(target, view, values);
     const { pipeStandardInput } = await import("./piped_main.ts");
-    const options: PipedOptions = {
+    return await pipeStandardInput(await settingsOf(target), {
       format,
       quiet: values.quiet,
       stopOnError: values["stop-on-error"],
@@ -86,8 +85,7 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
         const { runListening } = await import("./live/tools.ts");
         return await runListening(target, words, view);
       },
-    };
-    return await pipeStandardInput(await settingsOf(target), options);
+    });
   } catch (error) {
     return await explain(error, plaintext);
   }
