@@ -402,7 +402,6 @@ export const clientOptions = {
   ],
   options: {
     ...targetOptions,
-    ...liveOptions,
     color: {
       kind: "text",
       valueName: "WHEN",
@@ -441,6 +440,7 @@ export const clientOptions = {
       help: "write the reply of the command to a file, exactly; nil leaves the file as it is and exits with 1",
     },
     "fail-nil": { kind: "flag", onlyTyped: true, help: "exit with 1 if the reply of the command is nil" },
+    ...liveOptions,
     help,
   },
 } as const satisfies OptionTable;
