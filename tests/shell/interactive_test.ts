@@ -318,6 +318,9 @@ terminalTest(
     await terminal.seeLine("…> a quote is open; Ctrl-C drops the command");
     await terminal.type("\x03");
     await terminal.seeLine(prompt.trimEnd());
+    await terminal.type("? gte\r");
+    await terminal.see('No help for "gte"\r');
+    await terminal.see('did you mean "get"');
     await terminal.type("# comment\r2 count\r");
     await terminal.see("(integer) 1");
     await terminal.see("(integer) 1");
