@@ -325,7 +325,7 @@ terminalTest(
     await terminal.see("(integer) 1");
     await terminal.see("(integer) 1");
     // Lines that were typed ahead are not taken by a pager.
-    await terminal.type("keys *\rget y\r");
+    await terminal.type("\x1b[200~keys *\nget y\n\x1b[201~\r");
     await terminal.see("(100 keys, ");
     await terminal.see('"value of y"');
     await terminal.seeLine(prompt.trimEnd());
