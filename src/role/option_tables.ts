@@ -211,6 +211,7 @@ export const serverOptions = {
       help: "take a snapshot after this time if data has changed; 0 for never",
     },
     "max-memory": {
+      isLive: true,
       group: "Memory and clients",
       kind: "size",
       min: MEMORY_LIMIT_MIN_BYTES,
