@@ -17,7 +17,7 @@ Deno.test("a wait ends with its result, its error, or the tool", async () => {
   assertEquals(await view.orStopped(new Promise<number>(() => {})), undefined);
 });
 
-Deno.test("waits that have ended leave no memory behind", async () => {
+Deno.test("waits that have ended hold no memory", async () => {
   const { view } = new TestedView({});
   const wait = async (count: number) => {
     for (let i = 0; i < count; i++) await view.orStopped(Promise.resolve(new Uint8Array(16)));
