@@ -958,6 +958,32 @@ export const BULK_BATCH_BYTES = 256 * 1024;
  * is not sent more and more. A single request may be larger.
  */
 export const BULK_IN_FLIGHT_MAX_BYTES = 4 * 1024 * 1024;
+/** The size of the read buffer of each connection of `inmem bench`. It grows for larger replies. */
+export const BENCH_READ_BYTES = 64 * 1024;
+/** How long `inmem bench` loads a server before it measures. */
+export const BENCH_WARM_UP_MS = 300;
+/** The number of keys that `inmem bench` deletes with one request. */
+export const BENCH_CLEAN_KEYS_COUNT = 100;
+/** The number of connections that `inmem bench` opens at the same time. */
+export const BENCH_CONNECTING_MAX_COUNT = 50;
+/** The most connections of `inmem bench`. */
+export const BENCH_CLIENTS_MAX_COUNT = 10_000;
+/** The most requests that `inmem bench` has in flight on a connection. */
+export const BENCH_PIPELINE_MAX_COUNT = 10_000;
+/** The most keys of `inmem bench`, of each of which it remembers how often it was written. */
+export const BENCH_KEYS_MAX_COUNT = 10_000_000;
+/** The most requests of a test of `inmem bench`. */
+export const BENCH_REQUESTS_MAX_COUNT = 1_000_000_000_000;
+/** The most rounds of `inmem bench --compare`. */
+export const BENCH_ROUNDS_MAX_COUNT = 1_000;
+/** The largest value of `inmem bench`. */
+export const BENCH_VALUE_MAX_BYTES = 64 * 1024 * 1024;
+/** The longest test of `inmem bench`. */
+export const BENCH_DURATION_MAX_MS = 24 * 60 * 60 * 1000;
+/** How long `inmem bench` sends and reads without the event loop, after which timers and signals are noticed. */
+export const BENCH_SLICE_MS = 20;
+/** The most connections that one call of `epoll_wait` reports to `inmem bench`. */
+export const DESCRIPTOR_EVENTS_MAX_COUNT = 256;
 /** How long a bulk stream reads the last replies after a write has failed. */
 export const BULK_LAST_REPLIES_MS = 1_000;
 /** The most commands that the piped client has in flight, a power of two: enough to keep a connection busy. */

@@ -120,14 +120,15 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "proxy/routing",
   ],
   client: ["catalog", "wire", "wire/native", "net", "role"],
-  load: ["memory", "wire", "wire/native", "wire/resp", "net", "client"],
+  load: ["memory", "metrics", "wire", "wire/native", "wire/resp", "net", "client", "role", "target", "terminal"],
   // The server that a tool talks to.
   target: ["client", "role"],
   shell: ["catalog", "metrics", "wire", "wire/resp", "net", "terminal", "client", "load", "role", "std", "target"],
   transfer: ["wire/native", "client", "role", "load", "target", "terminal"],
   offline: ["log", "role"],
+  manual: ["catalog", "role"],
   // The entry points.
-  main: ["server", "proxy", "shell", "transfer", "offline", "role"],
+  main: ["server", "proxy", "shell", "load", "transfer", "offline", "manual", "role"],
   mod: ["client"],
 };
 

@@ -6,6 +6,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import denoJson from "../deno.json" with { type: "json" };
 import { COMMANDS } from "../src/catalog/specification.ts";
+import type { Option } from "../src/role/options.ts";
 import { LOCAL_COMMANDS } from "../src/shell/help.ts";
 import { shellCommands, tableRows } from "./support/markdown.ts";
 import { isGenerated, OPTION_TABLES, renderPage } from "./support/pages.ts";
@@ -29,7 +30,9 @@ const ROLES: ReadonlySet<string> = new Set(OPTION_TABLES.map(({ usage }) => usag
 
 /** Options of all roles, and of `deno task cluster` and the scripts in `bench/`, which declare them in their source. */
 const OPTION_NAMES: ReadonlySet<string> = new Set([
-  ...OPTION_TABLES.flatMap(({ options }) => Object.keys(options)),
+  ...OPTION_TABLES.flatMap(({ options }) => Object.entries<Option>(options)).flatMap(([name, { aliases = [] }]) => {
+    return [name, ...aliases];
+  }),
   ...FILES.filter((path) => /^(bench|cluster)\/[a-z_]+\.ts$/.test(path)).flatMap((path) => {
     return [...readFile(path).matchAll(/--([a-z][a-z-]*)/g)].map(([, name]) => name!);
   }),
@@ -52,11 +55,14 @@ function faultOfCall(call: string): string | undefined {
     const [, name, value] = /^--?([a-z][a-z-]*)(=.*)?$/.exec(words[index]!) ?? [];
     if (name === undefined && role === "client") break;
     if (name === undefined) continue;
-    const option = Object.hasOwn(table.options, name) ? table.options[name] : undefined;
+    const option = Object.hasOwn(table.options, name)
+      ? table.options[name]
+      : Object.values<Option>(table.options).find(({ aliases = [] }) => aliases.includes(name));
     if (option === undefined) return `inmem ${role} has no option "--${name}"`;
     if (option.kind !== "flag" && value === undefined) index++;
   }
   const command = role === "client" ? words[index] ?? "" : "";
+  if (command === "context") return undefined;
   return /^[a-z]/.test(command) && !COMMAND_NAMES.has(command) ? `there is no command "${command}"` : undefined;
 }
 

@@ -27,27 +27,25 @@
  * @module
  */
 
-import { ConnectionError, InmemError, messageOf, ProtocolError } from "../errors.ts";
-import {
-  BUFFER_KEEP_MAX_BYTES,
-  BULK_BATCH_BYTES,
-  BULK_IN_FLIGHT_MAX_BYTES,
-  BULK_LAST_REPLIES_MS,
-  CONNECT_TIMEOUT_MS,
-} from "../limits.ts";
-import type { ConnectionSettings } from "../client/client.ts";
+import { ConnectionError, ProtocolError } from "../errors.ts";
+import { BUFFER_KEEP_MAX_BYTES, BULK_BATCH_BYTES, BULK_IN_FLIGHT_MAX_BYTES, BULK_LAST_REPLIES_MS } from "../limits.ts";
 import { freeBuffer } from "../memory/freed_memory.ts";
 import { abort } from "../net/abort.ts";
 import { Connection } from "../net/connection.ts";
 import { probeOften } from "../net/keep_alive.ts";
 import type { Socket } from "../net/socket.ts";
 import type { Argument } from "../wire/request_writer.ts";
-import { NativeRequestWriter } from "../wire/native/request_writer.ts";
-import { RespRequestWriter } from "../wire/resp/request_writer.ts";
-import { type BulkReply, NativeBulkReply, RespBulkReply } from "./bulk_reply.ts";
+import {
+  type BulkProtocol,
+  type BulkSettings,
+  lossMessage,
+  newReply,
+  newWriter,
+  openConnection,
+} from "./bulk_connection.ts";
+import type { BulkReply } from "./bulk_reply.ts";
 
-/** The protocol of a bulk stream. */
-export type BulkProtocol = "native" | "resp";
+export type { BulkProtocol } from "./bulk_connection.ts";
 
 /** The receiver of the replies of a bulk stream. */
 export interface ReplyConsumer {
@@ -79,7 +77,7 @@ interface DelayedRequest {
   readonly delayMs: number;
 }
 
-type Writer = NativeRequestWriter | RespRequestWriter;
+type Writer = ReturnType<typeof newWriter>;
 
 /** The longest delay of a timer, in ms. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
@@ -113,6 +111,7 @@ export class BulkStream implements AsyncDisposable {
   readonly #consumer: ReplyConsumer;
   readonly #connection: Connection;
   readonly #socket: Socket;
+  readonly #protocol: BulkProtocol;
   readonly #reply: BulkReply;
   readonly #timeoutMs: number;
   /** The requests that are collected, and the buffer that is empty or being written. */
@@ -147,7 +146,7 @@ export class BulkStream implements AsyncDisposable {
   readonly #abort = (): void => this.#lose(`The connection to ${this.address} was aborted`, this.#signal?.reason);
 
   private constructor(
-    { address, timeoutMs, signal }: ConnectionSettings,
+    { address, timeoutMs, signal }: BulkSettings,
     protocol: BulkProtocol,
     consumer: ReplyConsumer,
     socket: Socket,
@@ -158,6 +157,7 @@ export class BulkStream implements AsyncDisposable {
     this.#consumer = consumer;
     this.#socket = socket;
     this.#connection = connection;
+    this.#protocol = protocol;
     this.#reply = newReply(protocol);
     this.#filling = newWriter(protocol);
     this.#other = newWriter(protocol);
@@ -175,36 +175,12 @@ export class BulkStream implements AsyncDisposable {
    * @throws {ReplyError} when the password is refused
    */
   static async open(
-    settings: ConnectionSettings,
+    settings: BulkSettings,
     protocol: BulkProtocol,
     consumer: ReplyConsumer,
   ): Promise<BulkStream> {
-    const { address, signal } = settings;
-    const limitMs = Math.min(settings.timeoutMs, CONNECT_TIMEOUT_MS);
-    const deadline = new AbortController();
-    const timer = setTimeout(() => deadline.abort(new Deno.errors.TimedOut(`no answer within ${limitMs} ms`)), limitMs);
-    const either = signal === undefined ? deadline.signal : AbortSignal.any([deadline.signal, signal]);
-    let socket: Socket | undefined;
-    const hangUp = () => socket && abort(socket);
-    try {
-      socket = await settings.open(either);
-      either.addEventListener("abort", hangUp);
-      const connection = new Connection(socket);
-      await authenticate(connection, protocol, settings.passwords);
-      return new BulkStream(settings, protocol, consumer, socket, connection);
-    } catch (error) {
-      if (socket !== undefined) await abort(socket);
-      const cause = either.aborted ? either.reason : error;
-      // The message of an inmem error, such as that of the connector or of a refusal, is complete.
-      if (cause instanceof InmemError && !(cause instanceof ProtocolError)) throw cause;
-      const message = either.aborted
-        ? `Cannot connect to ${address}: ${messageOf(cause)}`
-        : lossMessage(address, protocol, cause);
-      throw new ConnectionError(address, message, false, { cause });
-    } finally {
-      clearTimeout(timer);
-      either.removeEventListener("abort", hangUp);
-    }
+    const { socket, connection } = await openConnection(settings, protocol);
+    return new BulkStream(settings, protocol, consumer, socket, connection);
   }
 
   /** The number of requests that were added. */
@@ -419,7 +395,7 @@ export class BulkStream implements AsyncDisposable {
   }
 
   #lossMessage(error: unknown): string {
-    return lossMessage(this.address, this.#reply instanceof NativeBulkReply ? "native" : "resp", error);
+    return lossMessage(this.address, this.#protocol, error);
   }
 
   #throwBug(): void {
@@ -437,48 +413,8 @@ export class BulkStream implements AsyncDisposable {
   }
 }
 
-function newReply(protocol: BulkProtocol): BulkReply {
-  return protocol === "native" ? new NativeBulkReply() : new RespBulkReply();
-}
-
-function newWriter(protocol: BulkProtocol): Writer {
-  return protocol === "native" ? new NativeRequestWriter() : new RespRequestWriter();
-}
-
 /** Frees the buffer of a large request. */
 function shrink(writer: Writer): void {
   freeBuffer(writer.buffer);
   writer.buffer = new Uint8Array(BULK_BATCH_BYTES);
-}
-
-/** Tries the passwords, if any, one after another on this connection until one is accepted. */
-async function authenticate(
-  connection: Connection,
-  protocol: BulkProtocol,
-  passwords: ConnectionSettings["passwords"],
-): Promise<void> {
-  const reply = newReply(protocol);
-  const writer = newWriter(protocol);
-  for (const [i, password] of passwords.entries()) {
-    writer.length = 0;
-    writer.add(["auth", password]);
-    await connection.write(writer.buffer.subarray(0, writer.length));
-    while (!reply.find(connection.buffer, connection.start, connection.end)) {
-      if (!await connection.fill()) throw new Deno.errors.UnexpectedEof();
-    }
-    connection.start = reply.end;
-    if (!reply.isRefusal) return;
-    const refusal = reply.refusal();
-    if (refusal.code !== "WRONGPASS" || i + 1 === passwords.length) throw refusal;
-  }
-}
-
-function lossMessage(address: string, protocol: BulkProtocol, error: unknown): string {
-  if (error instanceof ProtocolError) {
-    const name = protocol === "native" ? "inmem" : "Redis";
-    return `Cannot understand ${address}: its replies are not in the protocol of ${name}`;
-  }
-  const closed = [Deno.errors.UnexpectedEof, Deno.errors.ConnectionReset, Deno.errors.BrokenPipe];
-  const isClosed = closed.some((kind) => error instanceof kind);
-  return `Lost the connection to ${address}: ${isClosed ? "the other side closed it" : messageOf(error)}`;
 }

@@ -140,6 +140,20 @@ export async function settingsOf(target: Target): Promise<ConnectionSettings> {
   return await connectionSettings({ ...optionsOf(target), password: passwords, timeoutMs });
 }
 
+/**
+ * Returns the settings of connections to the server, for the bulk stream in either protocol. In RESP a user of another
+ * server than inmem can be named.
+ *
+ * @throws {UsageError} as {@linkcode settingsOf} does
+ */
+export async function targetSettings(
+  target: Target,
+  protocol: "native" | "resp",
+): Promise<ConnectionSettings & { readonly user?: string }> {
+  if (protocol === "native" || target.user === USER_DEFAULT) return await settingsOf(target);
+  return { ...await settingsOf({ ...target, user: USER_DEFAULT }), user: target.user };
+}
+
 function requireDefaultUser({ user }: Target): void {
   if (user === USER_DEFAULT) return;
   throw new UsageError(`Cannot authenticate as user "${user}": inmem has one user, "${USER_DEFAULT}"`);
