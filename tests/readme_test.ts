@@ -68,6 +68,7 @@ function faultOfCall(call: string): string | undefined {
     if (option.kind !== "flag" && value === undefined) index++;
   }
   const command = role === "client" ? words[index] ?? "" : "";
+  if (command === "context") return undefined;
   return /^[a-z]/.test(command) && !COMMAND_NAMES.has(command) ? `there is no command "${command}"` : undefined;
 }
 

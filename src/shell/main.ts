@@ -19,6 +19,7 @@ import { clientOptions } from "../role/option_tables.ts";
 import { helpText as optionsHelp, type OptionValues } from "../role/options.ts";
 import { stateFolder } from "../role/state_folder.ts";
 import { askIfWanted, connectTo, linkTo, resolveTarget, settingsOf, type Target } from "../target/connect.ts";
+import { QuestionEnded } from "../target/question_ended.ts";
 import { parseTargetOptions } from "../target/target_values.ts";
 import { type ColourChoice, type Colours, coloursFor } from "../terminal/colours.ts";
 import { Output, OutputError } from "../terminal/output.ts";
@@ -87,7 +88,7 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
       },
     });
   } catch (error) {
-    return await explain(error, plaintext);
+    return explain(error, plaintext);
   }
 }
 
@@ -240,7 +241,8 @@ async function reportingRefusals(
 }
 
 /** Prints why the client ended, and returns the exit status. */
-async function explain(error: unknown, plaintext: boolean): Promise<number> {
+function explain(error: unknown, plaintext: boolean): number {
+  if (error instanceof QuestionEnded) return complain(error.message, error.exitStatus);
   if (error instanceof UsageError || error instanceof StartError) return complain(error.message, Status.Usage);
   if (error instanceof ConnectionError) {
     const outcome = error.sent ? "; the command may have taken effect" : "";
@@ -251,8 +253,6 @@ async function explain(error: unknown, plaintext: boolean): Promise<number> {
     return complain(withHint(`Cannot authenticate: ${reason}`, hintForPassword(error)), Status.Refused);
   }
   if (error instanceof OutputError) return complain(error.message, Status.Usage);
-  const { QuestionEnded } = await import("../target/ask_password.ts");
-  if (error instanceof QuestionEnded) return complain(error.message, error.exitStatus);
   throw error;
 }
 

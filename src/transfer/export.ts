@@ -10,9 +10,10 @@
 import type { Client } from "../client/client.ts";
 import { ConnectionError, InmemError, messageOf, ReplyError, UsageError } from "../errors.ts";
 import { EXPORT_WRITE_BYTES } from "../limits.ts";
-import { helpText, type OptionValues, parseOptions } from "../role/options.ts";
+import { helpText, type OptionValues } from "../role/options.ts";
 import { exportOptions } from "../role/transfer_options.ts";
 import { connectAs } from "../target/connect.ts";
+import { parseTargetOptions } from "../target/target_values.ts";
 import { printable } from "../terminal/printable_text.ts";
 import { formatCount, formatTime, ProgressLine } from "../terminal/progress.ts";
 import { CsvWriter } from "./csv_writer.ts";
@@ -33,7 +34,7 @@ const Status = { Done: 0, Refused: 1, Usage: 2, NoConnection: 3 } as const;
  */
 export async function exportMain(argv: readonly string[]): Promise<number> {
   try {
-    const { values, positional } = parseOptions(exportOptions, argv);
+    const { values, positional } = await parseTargetOptions(exportOptions, argv);
     if (values.help) {
       console.log(helpText(exportOptions).trimEnd());
       return Status.Done;

@@ -11,9 +11,10 @@
 
 import type { ConnectionSettings } from "../client/client.ts";
 import { ConnectionError, InmemError, messageOf, ReplyError, StartError, UsageError } from "../errors.ts";
-import { helpText, type OptionValues, parseOptions } from "../role/options.ts";
+import { helpText, type OptionValues } from "../role/options.ts";
 import { importOptions } from "../role/transfer_options.ts";
-import { resolveTarget, settingsOf } from "../target/connect.ts";
+import { askIfWanted, resolveTarget, settingsOf } from "../target/connect.ts";
+import { parseTargetOptions } from "../target/target_values.ts";
 import { printable } from "../terminal/printable_text.ts";
 import { formatCount, formatTime, ProgressLine } from "../terminal/progress.ts";
 import { ByteSource } from "./byte_source.ts";
@@ -43,7 +44,7 @@ export async function importMain(argv: readonly string[]): Promise<number> {
   const report = new ImportReport();
   let isBegun = false;
   try {
-    const { values, positional } = parseOptions(importOptions, argv);
+    const { values, positional } = await parseTargetOptions(importOptions, argv);
     if (values.help) {
       console.log(helpText(importOptions).trimEnd());
       return Status.Done;
@@ -100,7 +101,7 @@ class ImportRun {
     }
     const database = parseDatabase(values.db);
     // A wrong target is found before a large file is read.
-    const settings = values["dry-run"] ? undefined : await settingsOf(resolveTarget(values));
+    const settings = values["dry-run"] ? undefined : await settingsOf(await askIfWanted(values, resolveTarget(values)));
     const startMs = performance.now();
     const input = await openInput(this.#file);
     try {

@@ -18,8 +18,9 @@
 
 import { ConnectionError, InmemError, ReplyError, StartError, UsageError } from "../../errors.ts";
 import { benchOptions } from "../../role/bench_options.ts";
-import { helpText, type OptionValues, parseOptions } from "../../role/options.ts";
-import { resolveTarget, type Target, targetSettings } from "../../target/connect.ts";
+import { helpText, type OptionValues } from "../../role/options.ts";
+import { askIfWanted, resolveTarget, type Target, targetSettings } from "../../target/connect.ts";
+import { parseTargetOptions } from "../../target/target_values.ts";
 import { printableLine } from "../../terminal/printable_text.ts";
 import { ProgressLine } from "../../terminal/progress.ts";
 import type { BulkProtocol } from "../bulk_connection.ts";
@@ -41,7 +42,7 @@ type Values = OptionValues<typeof benchOptions>;
  */
 export async function benchMain(argv: readonly string[]): Promise<number> {
   try {
-    const { values, positional } = parseOptions(benchOptions, argv);
+    const { values, positional } = await parseTargetOptions(benchOptions, argv);
     if (values.help) {
       console.log(helpText(benchOptions) + testsHelp());
       return Status.Done;
@@ -49,7 +50,8 @@ export async function benchMain(argv: readonly string[]): Promise<number> {
     if (positional.length > 0) {
       throw new UsageError(`Cannot use "${positional[0]}": expected options only; -t set,get names tests`);
     }
-    return await new Benchmark(values).run();
+    const target = await askIfWanted(values, resolveTarget(values));
+    return await new Benchmark(values, target).run();
   } catch (error) {
     if (!(error instanceof InmemError) || error.code === "ASSERTION") throw error;
     const text = error instanceof ReplyError ? `Cannot load the server: ${error.code} ${error.message}` : error.message;
@@ -66,7 +68,7 @@ class Benchmark {
   readonly #load: LoadSettings;
   readonly #targets: readonly Target[];
 
-  constructor(values: Values) {
+  constructor(values: Values, target: Target) {
     if (values.json && values.csv) throw new UsageError("Cannot use --json together with --csv: expected one of them");
     this.#values = values;
     this.#format = values.json ? "json" : values.csv ? "csv" : "table";
@@ -80,7 +82,7 @@ class Benchmark {
       valueSize: values.size,
       keysCount: values.keys,
     };
-    this.#targets = [resolveTarget(values), ...compared(values)];
+    this.#targets = [target, ...compared(values)];
   }
 
   async run(): Promise<number> {
