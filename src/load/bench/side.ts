@@ -227,9 +227,17 @@ class Control implements AsyncDisposable {
   #refusal: ReplyError | undefined;
   #last: Value = null;
 
+  /** @throws {ReplyError} when the server refuses the password, or requires one */
   static async open(settings: BulkSettings, protocol: BulkProtocol): Promise<Control> {
     const control = new Control();
     control.#stream = await BulkStream.open(settings, protocol, control);
+    // A server that requires a password closes the connection of a client that has none and sends a long request.
+    control.#stream.add(["exists", KEY_PREFIX]);
+    await control.#drained();
+    if (control.#refusal !== undefined) {
+      await control[Symbol.asyncDispose]();
+      throw control.#refusal;
+    }
     return control;
   }
 

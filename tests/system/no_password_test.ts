@@ -1,0 +1,34 @@
+/** Runs every tool that talks to a server without the password that the server requires, and with a wrong one. */
+
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { runInmem, systemTest } from "../support/launcher.ts";
+
+/** The arguments of each tool, and its standard input. */
+const TOOLS: readonly [words: readonly string[], stdin?: string][] = [
+  [["client", "get", "a"]],
+  [["client"], "get a\n"],
+  [["client", "cluster"]],
+  [["client", "subscribe", "channel"]],
+  [["export"]],
+  [["import", "-", "--format", "jsonl"], '{"key":"a","value":"1"}\n'],
+  [["bench", "--requests", "10", "--clients", "2", "--tests", "set"]],
+  [["bench", "--requests", "10", "--clients", "2", "--tests", "set", "--protocol", "native"]],
+];
+
+systemTest(
+  "every tool ends with status 1 and the reason when it lacks the password, or has a wrong one",
+  async (launcher) => {
+    const server = await launcher.server([], { INMEM_PASSWORD: "secret" });
+    const target = ["--addr", server.address, "--ca", launcher.certificates.authority];
+    for (const [password, reason] of [[undefined, "NOAUTH"], ["wrong", "WRONGPASS"]] as const) {
+      for (const [[tool, ...words], stdin] of TOOLS) {
+        const { code, stdout, stderr } = await runInmem([tool!, ...target, ...words], {
+          stdin,
+          env: password === undefined ? {} : { INMEM_PASSWORD: password },
+        });
+        assertEquals(code, 1, `${tool} ${words} with ${password}: ${stderr}`);
+        assertStringIncludes(stdout + stderr, reason, `${tool} ${words} with ${password}`);
+      }
+    }
+  },
+);
