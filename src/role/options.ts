@@ -101,6 +101,8 @@ export interface ParsedOptions<T extends OptionTable> {
   readonly values: OptionValues<T>;
   /** The positional arguments, unchanged. */
   readonly positional: string[];
+  /** The values that are not defaults, as text with their sources, by the names of their options. */
+  readonly given: ReadonlyMap<string, readonly GivenValue[]>;
 }
 
 /** One value of an option as text, with its source. */
@@ -147,13 +149,15 @@ export function parseOptions<const T extends OptionTable>(
   const sources: OptionSource[] = [(name) => typed.get(name) ?? []];
   if (!typed.has("help")) sources.push(environmentSource(table, environment), file);
   const values: Record<string, unknown> = {};
+  const given = new Map<string, readonly GivenValue[]>();
   for (const [name, option] of Object.entries(table.options)) {
-    let given: readonly GivenValue[] = [];
-    for (let i = 0; i < sources.length && given.length === 0; i++) given = sources[i]!(name, option);
-    values[name] = valueOf(option, given);
+    let found: readonly GivenValue[] = [];
+    for (let i = 0; i < sources.length && found.length === 0; i++) found = sources[i]!(name, option);
+    values[name] = valueOf(option, found);
+    if (found.length > 0) given.set(name, found);
   }
   // The loop above has made exactly what the mapped type describes, which the compiler cannot infer.
-  return { values: values as OptionValues<T>, positional };
+  return { values: values as OptionValues<T>, positional, given };
 }
 
 /**

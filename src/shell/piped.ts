@@ -44,12 +44,8 @@ import { helpText } from "./help.ts";
 import { readLines } from "./lines.ts";
 import { PendingLines } from "./pending_lines.ts";
 import { ReplyOutput } from "./reply_output.ts";
+import { Status } from "./status.ts";
 import { tokenize } from "./tokenizer.ts";
-
-/** The exit statuses of `inmem client`. */
-export const Status = { Done: 0, Refused: 1, Usage: 2, NoConnection: 3 } as const;
-/** One of {@linkcode Status}. */
-export type Status = typeof Status[keyof typeof Status];
 
 /** The streams that the piped client reads and writes. */
 export interface PipedStreams {

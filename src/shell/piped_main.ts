@@ -13,7 +13,8 @@
 import type { ConnectionSettings } from "../client/client.ts";
 import type { Sink } from "../terminal/output.ts";
 import { formatCount, ProgressLine } from "../terminal/progress.ts";
-import { type PipedCounts, type PipedOptions, PipedRun, type Status } from "./piped.ts";
+import { type PipedCounts, type PipedOptions, PipedRun } from "./piped.ts";
+import type { Status } from "./status.ts";
 
 /** The file that standard input is, on every system that has one. */
 const STANDARD_INPUT = "/dev/stdin";
