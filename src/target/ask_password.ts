@@ -13,7 +13,7 @@
  * @module
  */
 
-import { ReplyError, UsageError } from "../errors.ts";
+import { InmemError, ReplyError, UsageError } from "../errors.ts";
 import { PASSWORD_TRIES_MAX_COUNT, PASSWORD_TYPED_MAX_BYTES } from "../limits.ts";
 
 /** The terminal of the question. */
@@ -31,10 +31,10 @@ export interface Authenticated {
 }
 
 /** The user has ended the question without a password, or a signal has ended it. */
-export class QuestionEnded extends Error {
+export class QuestionEnded extends InmemError {
   /** @param exitStatus what a shell shows for a program that this signal ends */
   constructor(readonly exitStatus: number) {
-    super("Cannot authenticate: no password was typed");
+    super("USAGE", "Cannot authenticate: no password was typed");
   }
 }
 

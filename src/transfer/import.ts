@@ -10,10 +10,13 @@
  */
 
 import type { ConnectionSettings } from "../client/client.ts";
-import { ConnectionError, InmemError, messageOf, ReplyError, StartError, UsageError } from "../errors.ts";
-import { helpText, type OptionValues, parseOptions } from "../role/options.ts";
+import { ConnectionError, fileReason, InmemError, ReplyError, StartError, UsageError } from "../errors.ts";
+import { helpText, type OptionValues } from "../role/options.ts";
 import { importOptions } from "../role/transfer_options.ts";
-import { resolveTarget, settingsOf } from "../target/connect.ts";
+import { QuestionEnded } from "../target/ask_password.ts";
+import { askIfWanted, resolveTarget, settingsOf } from "../target/connect.ts";
+import { failureText } from "../target/failure_text.ts";
+import { parseTargetOptions } from "../target/target_values.ts";
 import { printable } from "../terminal/printable_text.ts";
 import { formatCount, formatTime, ProgressLine } from "../terminal/progress.ts";
 import { ByteSource } from "./byte_source.ts";
@@ -41,8 +44,10 @@ const Status = { Done: 0, Refused: 1, Usage: 2, NoConnection: 3 } as const;
 export async function importMain(argv: readonly string[]): Promise<number> {
   const report = new ImportReport();
   let isBegun = false;
+  let isPlaintext = false;
   try {
-    const { values, positional } = parseOptions(importOptions, argv);
+    const { values, positional } = await parseTargetOptions(importOptions, argv);
+    isPlaintext = values.plaintext || values.addr.plaintext === true;
     if (values.help) {
       console.log(helpText(importOptions).trimEnd());
       return Status.Done;
@@ -53,13 +58,14 @@ export async function importMain(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (!(error instanceof InmemError)) throw error;
     const done = isBegun ? ` ${report.partText()}` : error instanceof InputError ? " Nothing was imported." : "";
-    const message = error.message.replace(/\.$/, "");
+    const message = failureText(error, isPlaintext).replace(/\.$/, "");
     console.error(`inmem import: ${printable(done === "" ? message : `${message}.${done}`)}`);
     return statusOf(error);
   }
 }
 
 function statusOf(error: InmemError): number {
+  if (error instanceof QuestionEnded) return error.exitStatus;
   if (error instanceof ConnectionError) return Status.NoConnection;
   if (error instanceof KeyRefusedError || error instanceof ReplyError) return Status.Refused;
   if (error instanceof UsageError || error instanceof StartError || error instanceof InputError) return Status.Usage;
@@ -98,7 +104,7 @@ class ImportRun {
     }
     const database = parseDatabase(values.db);
     // A wrong target is found before a large file is read.
-    const settings = values["dry-run"] ? undefined : await settingsOf(resolveTarget(values));
+    const settings = values["dry-run"] ? undefined : await settingsOf(await askIfWanted(values, resolveTarget(values)));
     const startMs = performance.now();
     const input = await openInput(this.#file);
     try {
@@ -196,7 +202,7 @@ async function openInput(path: string): Promise<Input> {
     };
     return isFile ? { ...input, size, seek: (offset, whence) => file.seek(offset, whence) } : input;
   } catch (error) {
-    throw new UsageError(`Cannot open "${path}": ${messageOf(error)}`, { cause: error });
+    throw new UsageError(`Cannot open "${path}": ${fileReason(error)}`, { cause: error });
   }
 }
 

@@ -1,4 +1,4 @@
-/** Runs every tool that talks to a server without the password that the server requires, and with a wrong one. */
+/** Runs every tool that talks to a server, for what all of them have in common: passwords, contexts, lost servers. */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { runInmem, systemTest } from "../support/launcher.ts";
@@ -28,7 +28,24 @@ systemTest(
         });
         assertEquals(code, 1, `${tool} ${words} with ${password}: ${stderr}`);
         assertStringIncludes(stdout + stderr, reason, `${tool} ${words} with ${password}`);
+        // Each line of standard input is refused on its own, without advice.
+        if (password !== undefined || tool !== "client" || words.length > 0) {
+          assertStringIncludes(stdout + stderr, "--password-file FILE, or INMEM_PASSWORD", `${tool} ${words}`);
+        }
       }
     }
   },
 );
+
+systemTest("every tool refuses an unknown context, and advises when nobody listens", async (launcher) => {
+  const env = { XDG_STATE_HOME: launcher.folder };
+  for (const [[tool, ...words], stdin] of TOOLS) {
+    const unknown = await runInmem([tool!, ...words], { stdin, env: { ...env, INMEM_CONTEXT: "nowhere" } });
+    assertEquals(unknown.code, 2, `${tool} ${words}: ${unknown.stderr}`);
+    assertStringIncludes(unknown.stderr, `inmem ${tool}: `);
+    assertStringIncludes(unknown.stderr, '"nowhere"');
+    const alone = await runInmem([tool!, "--addr", "127.0.0.1:1", ...words], { stdin, env });
+    assertEquals(alone.code, 3, `${tool} ${words}: ${alone.stderr}`);
+    assertStringIncludes(alone.stderr, "nobody listens there; is the server running?");
+  }
+});
