@@ -75,8 +75,15 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
     // Without a terminal on both sides there is no user to prompt.
     if (Deno.stdin.isTerminal() && Deno.stdout.isTerminal()) return await prompt(target, view, values);
     const { pipeStandardInput } = await import("./piped_main.ts");
-    const options = { format, quiet: values.quiet, stopOnError: values["stop-on-error"] };
-    return await pipeStandardInput(await settingsOf(target), options);
+    return await pipeStandardInput(await settingsOf(target), {
+      format,
+      quiet: values.quiet,
+      stopOnError: values["stop-on-error"],
+      listen: async (words) => {
+        const { runListening } = await import("./live/tools.ts");
+        return await runListening(target, words, view);
+      },
+    });
   } catch (error) {
     return await explain(error, plaintext);
   }

@@ -14,7 +14,6 @@ import type { ConnectionSettings } from "../client/client.ts";
 import type { Sink } from "../terminal/output.ts";
 import { formatCount, ProgressLine } from "../terminal/progress.ts";
 import { type PipedCounts, type PipedOptions, PipedRun } from "./piped.ts";
-import type { Status } from "./status.ts";
 
 /** The file that standard input is, on every system that has one. */
 const STANDARD_INPUT = "/dev/stdin";
@@ -24,7 +23,7 @@ const STANDARD_INPUT = "/dev/stdin";
  *
  * @throws what {@linkcode PipedRun.run} throws
  */
-export async function pipeStandardInput(settings: ConnectionSettings, options: PipedOptions): Promise<Status> {
+export async function pipeStandardInput(settings: ConnectionSettings, options: PipedOptions): Promise<number> {
   const input = Deno.stdin.readable;
   const isShown = Deno.stderr.isTerminal() && (options.quiet === true || !Deno.stdout.isTerminal());
   if (!isShown) {
@@ -48,7 +47,11 @@ export async function pipeStandardInput(settings: ConnectionSettings, options: P
       return await Deno.stderr.write(source);
     },
   };
-  const run = new PipedRun(settings, { output: Deno.stdout, errors }, options);
+  const listen: PipedOptions["listen"] = async (words) => {
+    await progress.end();
+    return await options.listen(words);
+  };
+  const run = new PipedRun(settings, { output: Deno.stdout, errors }, { ...options, listen });
   try {
     return await run.run(input);
   } finally {
