@@ -224,7 +224,7 @@ class Importer implements ReplyConsumer {
     }
   }
 
-  /** Gets more input. A pipe may stay silent for ever after the import was ended. */
+  /** Gets more input. A pipe may stay silent after the import was ended. */
   async #advance(): Promise<void> {
     const { signal } = this.#options;
     if (signal === undefined) return await this.#reader.advance();
