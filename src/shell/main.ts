@@ -19,6 +19,7 @@ import { clientOptions } from "../role/option_tables.ts";
 import { helpText as optionsHelp, type OptionValues } from "../role/options.ts";
 import { stateFolder } from "../role/state_folder.ts";
 import { askIfWanted, connectTo, linkTo, resolveTarget, settingsOf, type Target } from "../target/connect.ts";
+import { failureText } from "../target/failure_text.ts";
 import { QuestionEnded } from "../target/question_ended.ts";
 import { parseTargetOptions } from "../target/target_values.ts";
 import { type ColourChoice, type Colours, coloursFor } from "../terminal/colours.ts";
@@ -245,12 +246,12 @@ function explain(error: unknown, plaintext: boolean): number {
   if (error instanceof QuestionEnded) return complain(error.message, error.exitStatus);
   if (error instanceof UsageError || error instanceof StartError) return complain(error.message, Status.Usage);
   if (error instanceof ConnectionError) {
-    const outcome = error.sent ? "; the command may have taken effect" : "";
-    return complain(error.message + (hintFor(error, plaintext) || outcome), Status.NoConnection);
+    const text = failureText(error, plaintext);
+    const outcome = error.sent && text === error.message ? "; the command may have taken effect" : "";
+    return complain(text + outcome, Status.NoConnection);
   }
   if (error instanceof ReplyError) {
-    const reason = formatError(error, "raw").trimEnd();
-    return complain(withHint(`Cannot authenticate: ${reason}`, hintForPassword(error)), Status.Refused);
+    return complain(`Cannot authenticate: ${failureText(error, plaintext)}`, Status.Refused);
   }
   if (error instanceof OutputError) return complain(error.message, Status.Usage);
   throw error;
@@ -279,31 +280,6 @@ function complain(message: string, status: number): number {
 function writeError(text: string): void {
   const bytes = new TextEncoder().encode(text);
   for (let written = 0; written < bytes.length;) written += Deno.stderr.writeSync(bytes.subarray(written));
-}
-
-/** Returns advice for the user, as far as the reason allows. */
-function hintFor(error: ConnectionError, plaintext: boolean): string {
-  const { message } = error;
-  if (/nobody listens/.test(message)) return `; is the server running? Start it with "inmem server", or use --addr`;
-  if (/not trusted/.test(message)) return "; pass its authority's certificate with --ca FILE";
-  if (/does not speak TLS/.test(message)) return "; if it was started with --plaintext, use that option here, too";
-  if (/has no address/.test(message)) return "; check --addr";
-  if (plaintext && /closed it/.test(message)) return "; if it speaks TLS, leave out --plaintext";
-  return "";
-}
-
-/** Returns advice for a refusal because of the password; empty for another refusal. */
-function hintForPassword({ code, message }: ReplyError): string {
-  const given = "--password-file FILE, or INMEM_PASSWORD";
-  if (code === "WRONGPASS") return `pass the right one with ${given}`;
-  if (!/password/i.test(message)) return "";
-  return "if this server requires no password, leave out --password-file and unset INMEM_PASSWORD";
-}
-
-/** Joins a reason and the advice for it. The advice is a separate sentence if the reason ends like one. */
-function withHint(reason: string, hint: string): string {
-  if (hint === "") return reason;
-  return /[.?!]$/.test(reason) ? `${reason} ${hint[0]!.toUpperCase()}${hint.slice(1)}` : `${reason}; ${hint}`;
 }
 
 /** Returns the path of the history file; `undefined` when the environment names no home. */

@@ -8,11 +8,13 @@
  */
 
 import type { Client } from "../client/client.ts";
-import { ConnectionError, InmemError, messageOf, ReplyError, UsageError } from "../errors.ts";
+import { ConnectionError, fileReason, InmemError, ReplyError, UsageError } from "../errors.ts";
 import { EXPORT_WRITE_BYTES } from "../limits.ts";
 import { helpText, type OptionValues } from "../role/options.ts";
 import { exportOptions } from "../role/transfer_options.ts";
 import { connectAs } from "../target/connect.ts";
+import { failureText } from "../target/failure_text.ts";
+import { QuestionEnded } from "../target/question_ended.ts";
 import { parseTargetOptions } from "../target/target_values.ts";
 import { printable } from "../terminal/printable_text.ts";
 import { formatCount, formatTime, ProgressLine } from "../terminal/progress.ts";
@@ -33,8 +35,10 @@ const Status = { Done: 0, Refused: 1, Usage: 2, NoConnection: 3 } as const;
  * @returns the exit status: 0 done, 1 the server refused a command, 2 wrong usage or output, 3 no connection
  */
 export async function exportMain(argv: readonly string[]): Promise<number> {
+  let isPlaintext = false;
   try {
     const { values, positional } = await parseTargetOptions(exportOptions, argv);
+    isPlaintext = values.plaintext || values.addr.plaintext === true;
     if (values.help) {
       console.log(helpText(exportOptions).trimEnd());
       return Status.Done;
@@ -47,7 +51,8 @@ export async function exportMain(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof ReadEnoughError) return Status.Done;
     if (!(error instanceof InmemError)) throw error;
-    console.error(`inmem export: ${printable(error.message)}`);
+    console.error(`inmem export: ${printable(failureText(error, isPlaintext))}`);
+    if (error instanceof QuestionEnded) return error.exitStatus;
     if (error instanceof ConnectionError) return Status.NoConnection;
     if (error instanceof ReplyError) return Status.Refused;
     return Status.Usage;
@@ -115,7 +120,7 @@ class Output {
         await Deno.open(partOf(path), { write: true, create: true, truncate: true, mode: 0o600 }),
       );
     } catch (error) {
-      throw new UsageError(`Cannot write "${partOf(path)}": ${messageOf(error)}`, { cause: error });
+      throw new UsageError(`Cannot write "${partOf(path)}": ${fileReason(error)}`, { cause: error });
     }
   }
 
@@ -163,7 +168,7 @@ class Output {
 
   #failure(error: unknown): UsageError {
     const name = this.#path === undefined ? "standard output" : `"${this.#path}"`;
-    return new UsageError(`Cannot write ${name}: ${messageOf(error)}`, { cause: error });
+    return new UsageError(`Cannot write ${name}: ${fileReason(error)}`, { cause: error });
   }
 }
 

@@ -10,10 +10,12 @@
  */
 
 import type { ConnectionSettings } from "../client/client.ts";
-import { ConnectionError, InmemError, messageOf, ReplyError, StartError, UsageError } from "../errors.ts";
+import { ConnectionError, fileReason, InmemError, ReplyError, StartError, UsageError } from "../errors.ts";
 import { helpText, type OptionValues } from "../role/options.ts";
 import { importOptions } from "../role/transfer_options.ts";
+import { QuestionEnded } from "../target/question_ended.ts";
 import { askIfWanted, resolveTarget, settingsOf } from "../target/connect.ts";
+import { failureText } from "../target/failure_text.ts";
 import { parseTargetOptions } from "../target/target_values.ts";
 import { printable } from "../terminal/printable_text.ts";
 import { formatCount, formatTime, ProgressLine } from "../terminal/progress.ts";
@@ -43,8 +45,10 @@ const Status = { Done: 0, Refused: 1, Usage: 2, NoConnection: 3, Interrupted: 13
 export async function importMain(argv: readonly string[]): Promise<number> {
   const report = new ImportReport();
   let isBegun = false;
+  let isPlaintext = false;
   try {
     const { values, positional } = await parseTargetOptions(importOptions, argv);
+    isPlaintext = values.plaintext || values.addr.plaintext === true;
     if (values.help) {
       console.log(helpText(importOptions).trimEnd());
       return Status.Done;
@@ -55,13 +59,14 @@ export async function importMain(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (!(error instanceof InmemError)) throw error;
     const done = isBegun ? ` ${report.partText()}` : error instanceof InputError ? " Nothing was imported." : "";
-    const message = error.message.replace(/\.$/, "");
+    const message = failureText(error, isPlaintext).replace(/\.$/, "");
     console.error(`inmem import: ${printable(done === "" ? message : `${message}.${done}`)}`);
     return statusOf(error);
   }
 }
 
 function statusOf(error: InmemError): number {
+  if (error instanceof QuestionEnded) return error.exitStatus;
   if (error instanceof InterruptedError) return Status.Interrupted;
   if (error instanceof ConnectionError) return Status.NoConnection;
   if (error instanceof KeyRefusedError || error instanceof ReplyError) return Status.Refused;
@@ -208,7 +213,7 @@ async function openInput(path: string): Promise<Input> {
     };
     return isFile ? { ...input, size, seek: (offset, whence) => file.seek(offset, whence) } : input;
   } catch (error) {
-    throw new UsageError(`Cannot open "${path}": ${messageOf(error)}`, { cause: error });
+    throw new UsageError(`Cannot open "${path}": ${fileReason(error)}`, { cause: error });
   }
 }
 

@@ -85,7 +85,7 @@ Deno.test("inmem client gives advice about a password", async () => {
   assertEquals(
     await errorsWith("needless"),
     "inmem client: Cannot authenticate: ERR no password\\xc2\\x9b here. Sure? If this server requires no password, leave " +
-      "out --password-file and unset INMEM_PASSWORD\n",
+      "out --password-file and that of the URL, and unset INMEM_PASSWORD\n",
   );
   assertMatch(await errorsWith("ended"), /: WRONGPASS It is wrong\. Pass the right one with --password-file/);
   assertEquals(

@@ -20,6 +20,8 @@ import { ConnectionError, InmemError, ReplyError, StartError, UsageError } from 
 import { benchOptions } from "../../role/bench_options.ts";
 import { helpText, type OptionValues } from "../../role/options.ts";
 import { askIfWanted, resolveTarget, type Target, targetSettings } from "../../target/connect.ts";
+import { failureText } from "../../target/failure_text.ts";
+import { QuestionEnded } from "../../target/question_ended.ts";
 import { parseTargetOptions } from "../../target/target_values.ts";
 import { printableLine } from "../../terminal/printable_text.ts";
 import { ProgressLine } from "../../terminal/progress.ts";
@@ -41,8 +43,10 @@ type Values = OptionValues<typeof benchOptions>;
  * @returns the exit status: 0 done, 1 a reply was wrong or refused, 2 wrong usage, 3 no connection
  */
 export async function benchMain(argv: readonly string[]): Promise<number> {
+  let isPlaintext = false;
   try {
     const { values, positional } = await parseTargetOptions(benchOptions, argv);
+    isPlaintext = values.plaintext || values.addr.plaintext === true;
     if (values.help) {
       console.log(helpText(benchOptions) + testsHelp());
       return Status.Done;
@@ -54,8 +58,9 @@ export async function benchMain(argv: readonly string[]): Promise<number> {
     return await new Benchmark(values, target).run();
   } catch (error) {
     if (!(error instanceof InmemError) || error.code === "ASSERTION") throw error;
-    const text = error instanceof ReplyError ? `Cannot load the server: ${error.code} ${error.message}` : error.message;
-    console.error(`inmem bench: ${printableLine(text)}`);
+    const what = error instanceof ReplyError ? "Cannot load the server: " : "";
+    console.error(`inmem bench: ${what}${printableLine(failureText(error, isPlaintext))}`);
+    if (error instanceof QuestionEnded) return error.exitStatus;
     if (error instanceof UsageError || error instanceof StartError) return Status.Usage;
     return error instanceof ConnectionError ? Status.NoConnection : Status.Refused;
   }
@@ -88,7 +93,8 @@ class Benchmark {
   async run(): Promise<number> {
     const sides: Side[] = [];
     try {
-      for (const target of this.#targets) {
+      const [first, ...others] = this.#targets;
+      for (const target of [await askIfWanted(this.#values, first!), ...others]) {
         sides.push(await Side.open(await targetSettings(target, this.#load.protocol), this.#load));
       }
       await this.#measure(sides);

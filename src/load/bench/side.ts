@@ -227,6 +227,7 @@ class Control implements AsyncDisposable {
   #refusal: ReplyError | undefined;
   #last: Value = null;
 
+  /** @throws {ReplyError} when the server refuses the password, or requires one */
   static async open(settings: BulkSettings, protocol: BulkProtocol): Promise<Control> {
     const control = new Control();
     control.#stream = await BulkStream.open(settings, protocol, control);
