@@ -22,14 +22,20 @@ export interface Extras {
  * Asks a program for its extras.
  *
  * @param command the program with its first arguments, such as `./inmem`
+ * @param epochS the time of the release, in seconds since 1970, which the pages have as their date
  */
-export async function readExtras(command: readonly string[]): Promise<Extras> {
+export async function readExtras(command: readonly string[], epochS: number): Promise<Extras> {
   const help = await print(command, "help");
   // The help also has examples, with roles that it has listed before.
   const commands = [...new Set([...help.matchAll(/^ {2}inmem ([a-z]+) /gm)].map(([, name]) => name!))];
   if (!["man", "completion"].every((name) => commands.includes(name))) return { manPages: [], completions: {} };
-  const manPages: [string, string][] = [["inmem.1", await print(command, "man")]];
-  for (const name of commands) manPages.push([`inmem-${name}.1`, await print(command, "man", name)]);
+  const date = new Date(epochS * 1000).toISOString().slice(0, 10);
+  const page = async (...words: string[]) => {
+    // The program has the date of today there.
+    return (await print(command, "man", ...words)).replace(/^(\.TH \S+ 1) [-0-9]+ /m, `$1 ${date} `);
+  };
+  const manPages: [string, string][] = [["inmem.1", await page()]];
+  for (const name of commands) manPages.push([`inmem-${name}.1`, await page(name)]);
   const completions: Partial<Record<Shell, string>> = {};
   for (const shell of SHELLS) completions[shell] = await print(command, "completion", shell);
   return { manPages, completions };

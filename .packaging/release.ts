@@ -103,7 +103,7 @@ class Release {
     const command = own === undefined
       ? [Deno.execPath(), "run", "--quiet", "--no-prompt", "--lock=deno.lock", "--frozen", "-P=program", "src/main.ts"]
       : [own];
-    return await readExtras(command);
+    return await readExtras(command, this.#epochS);
   }
 
   async #archive(target: Target, binary: string, extras: Extras): Promise<void> {

@@ -6,7 +6,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { basename, resolve } from "@std/path";
 import { buildDeb } from "../../.packaging/deb.ts";
-import { readExtras } from "../../.packaging/extras.ts";
+import { readExtras, SHELLS } from "../../.packaging/extras.ts";
 import { canRun } from "../support/disks.ts";
 import { canRunSystemd, runUnderSystemd } from "../support/systemd_sandbox.ts";
 
@@ -84,7 +84,7 @@ command -v inmem
 echo '== purged'
 timeout 60 dpkg -P inmem > /out/dpkg 2>&1 || cat /out/dpkg
 ls -d /etc/inmem /var/lib/inmem 2>&1
-find /etc /usr /var -xdev -name '*inmem*' -not -path '/var/lib/dpkg/*'
+find /etc /usr /var -xdev -name '*inmem*' -not -path '/var/lib/dpkg/*' -not -path '/var/cache/man/*'
 `;
 
 Deno.test(
@@ -95,13 +95,19 @@ Deno.test(
     let output: string;
     try {
       const command = resolve(binary!);
-      const extras = await readExtras([command]);
+      const epochS = 1_796_000_000;
+      const extras = await readExtras([command], epochS);
+      assertMatch(
+        extras.manPages.find(([name]) => name === "inmem-server.1")![1],
+        /^\.TH INMEM\\-SERVER 1 2026-11-30 /m,
+      );
+      assertEquals(Object.keys(extras.completions), [...SHELLS]);
       const deb = await buildDeb({
         binary: command,
         architecture: "amd64",
         version: "0.1.0",
         extras,
-        epochS: 1_796_000_000,
+        epochS,
         compression: "none",
       }, folder);
       assertEquals(basename(deb), "inmem_0.1.0_amd64.deb");
@@ -141,7 +147,7 @@ Deno.test(
     for (const kept of ["server.json", "servers.json", "ca.pem", "data"]) assertStringIncludes(removed, `${kept}\n`);
     assert(!removed.includes("/usr/bin/inmem"), removed);
     const purged = steps.get("purged")!.split("\n").filter((line) => line !== "");
-    assertEquals(purged.length, 2, output);
+    assertEquals(purged.length, 2, purged.join("\n"));
     for (const line of purged) assertStringIncludes(line, "No such file or directory");
   },
 );
