@@ -76,7 +76,7 @@ export class DescriptorLoop implements Disposable {
   /**
    * Waits until connections can be read or, after {@linkcode watchWritable}, written, and calls `ready` for each.
    *
-   * @param timeoutMs how long it waits at most; the event loop stands still meanwhile
+   * @param timeoutMs how long it waits at most; the event loop does not turn meanwhile
    * @param ready is called with the place of the connection among those given to {@linkcode open}
    */
   wait(timeoutMs: number, ready: (index: number) => void): void {

@@ -130,13 +130,14 @@ export class PipedRun implements ReplyConsumer {
 
   constructor(settings: ConnectionSettings, { output, errors }: Omit<PipedStreams, "input">, options: PipedOptions) {
     this.#settings = settings;
-    this.#format = options.format;
+    // Errors without the replies around them need the numbers of their lines.
+    this.#format = options.quiet && options.format === "human" ? "raw" : options.format;
     this.#isQuiet = options.quiet ?? false;
     this.#stopsOnError = options.stopOnError ?? false;
     this.#listen = options.listen;
     this.#output = new Output(output);
     this.#errors = output === errors ? this.#output : new Output(errors);
-    this.#replies = new ReplyOutput(this.#output, options.format);
+    this.#replies = new ReplyOutput(this.#output, this.#format);
   }
 
   /**

@@ -31,16 +31,6 @@ export async function pipeStandardInput(settings: ConnectionSettings, options: P
   }
   const begunMs = performance.now();
   const total = inputSize();
-  const progress = new ProgressLine({
-    label: "run",
-    unit: "commands",
-    read: () => ({
-      done: run.counts.replies,
-      used: run.counts.bytes,
-      total,
-      remark: run.counts.refused === 0 ? undefined : `${formatCount(run.counts.refused)} refused`,
-    }),
-  });
   const errors: Sink = {
     async write(source) {
       await progress.hide();
@@ -52,6 +42,16 @@ export async function pipeStandardInput(settings: ConnectionSettings, options: P
     return await options.listen(words);
   };
   const run = new PipedRun(settings, { output: Deno.stdout, errors }, { ...options, listen });
+  const progress = new ProgressLine({
+    label: "run",
+    unit: "commands",
+    read: () => ({
+      done: run.counts.replies,
+      used: run.counts.bytes,
+      total,
+      remark: run.counts.refused === 0 ? undefined : `${formatCount(run.counts.refused)} refused`,
+    }),
+  });
   try {
     return await run.run(input);
   } finally {

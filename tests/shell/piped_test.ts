@@ -287,6 +287,8 @@ Deno.test("runPiped() with quiet writes errors only", async () => {
   assertEquals([raw.status, raw.output, raw.errors], [Status.Refused, "", "line 3: ERR no such thing\n"]);
   const json = await runLines(lines, answer, { quiet: true, format: "json" });
   assertEquals([json.output, json.errors], ['{"error":{"code":"ERR","message":"no such thing"}}\n', ""]);
+  const human = await runLines(lines, answer, { quiet: true, format: "human" });
+  assertEquals([human.output, human.errors], ["", "line 3: ERR no such thing\n"]);
   const exec = await runLines("multi\nexec\n", transact, { quiet: true });
   assertEquals([exec.status, exec.output], [Status.Refused, ""]);
   assertEquals(exec.errors, "line 2, reply 2: WRONGTYPE wrong kind?\nline 2, reply 4: ERR no\n");

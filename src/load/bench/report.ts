@@ -33,7 +33,7 @@ export function headLines(format: ReportFormat, addresses: readonly string[], se
   if (format === "json") return [];
   if (format === "csv") return [CSV_NAMES.join(",")];
   const servers = addresses.length === 1 ? addresses[0]! : `1: ${addresses[0]}, 2: ${addresses[1]}`;
-  return [`${servers}, ${settings}`, "", aboveLine(), row("test", COLUMNS)];
+  return [servers, settings, "", aboveLine(), row("test", COLUMNS)];
 }
 
 /** Returns the lines of a test. `figures` are those of one or two servers. */
@@ -136,5 +136,5 @@ function row(name: string, values: readonly string[]): string {
 
 /** Returns the line above the names of the columns. */
 function aboveLine(): string {
-  return row("", ["", "", "", "ms", "", "", "busy", ""]);
+  return row("", ["", "", "", "ms", "", "", "busy"]);
 }

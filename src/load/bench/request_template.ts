@@ -25,7 +25,7 @@ export const KEY_PREFIX = "inmem-bench";
 
 const FILLING = 0x78;
 const ZERO = 0x30;
-// In the encoded request these runs of letters stand where digits will be. No other word contains them.
+// In the encoded request digits replace these runs of letters. No other word contains them.
 const KEY_MARK = "K".repeat(DIGITS_COUNT);
 const MEMBER_MARK = "M".repeat(DIGITS_COUNT);
 

@@ -18,7 +18,7 @@ export interface RunSettings {
   readonly durationMs: number;
   /** Whether each key is used once, in order, instead of random ones. */
   readonly inOrder?: boolean;
-  /** By how much a request changes the count of its key. */
+  /** The number that a request adds to the count of its key. */
   readonly weight: number;
 }
 

@@ -45,7 +45,7 @@ export interface Measurement {
   readonly maxMs: number;
   /** The share of the time in which this program used a processor. */
   readonly clientBusy: number;
-  /** The same of the server's process, by its `info`; `undefined` if it does not say. */
+  /** The share of the time in which the server's process did, by its `info`; `undefined` if it does not say. */
   readonly serverBusy: number | undefined;
 }
 
@@ -230,7 +230,14 @@ class Control implements AsyncDisposable {
   static async open(settings: BulkSettings, protocol: BulkProtocol): Promise<Control> {
     const control = new Control();
     control.#stream = await BulkStream.open(settings, protocol, control);
-    return control;
+    try {
+      // A server that requires a password, or still loads, refuses this.
+      await control.deleteKeys("string", 1, [""]);
+      return control;
+    } catch (error) {
+      await control[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   take(reply: BulkReply): void {
