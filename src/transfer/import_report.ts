@@ -51,7 +51,7 @@ export class ImportReport {
     if (this.expired > 0) left.push(`${formatCount(this.expired)} expired`);
     if (this.empty > 0) left.push(`${formatCount(this.empty)} without elements`);
     if (this.otherDatabase > 0) left.push(`${formatCount(this.otherDatabase)} of other databases`);
-    for (const [name, count] of this.unsupported) left.push(`${formatCount(count)} × ${name}`);
+    for (const [name, count] of this.unsupported) left.push(timesOf(name, count));
     if (left.length > 0) parts.push(`left out: ${left.join(", ")}`);
     return parts.join("; ");
   }
@@ -72,6 +72,11 @@ export class ImportReport {
 /** Returns a number of keys as text. */
 export function countKeys(count: number): string {
   return count === 1 ? "1 key" : `${formatCount(count)} keys`;
+}
+
+/** Returns what occurs several times as text, such as `a sorted set (3 times)`. */
+export function timesOf(name: string, count: number): string {
+  return count === 1 ? name : `${name} (${formatCount(count)} times)`;
 }
 
 const NAME_MAX_LENGTH = 64;

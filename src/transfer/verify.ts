@@ -8,7 +8,7 @@ import { decodeText } from "../bytes.ts";
 import { UsageError } from "../errors.ts";
 import { formatCount } from "../terminal/progress.ts";
 import { type EntryReader, InputError, Step } from "./entry_reader.ts";
-import { nameOf } from "./import_report.ts";
+import { nameOf, timesOf } from "./import_report.ts";
 
 /** The contents of a file. */
 export interface Contents {
@@ -30,7 +30,7 @@ class Unsupported {
   /** @throws {InputError} unless nothing was added */
   refuse(): void {
     if (this.#first === undefined) return;
-    const counts = [...this.#counts].map(([name, count]) => `${formatCount(count)} × ${name}`).join(", ");
+    const counts = [...this.#counts].map(([name, count]) => timesOf(name, count)).join(", ");
     const { name, key, where } = this.#first;
     const first = key.length > 0 ? `key ${nameOf(key)} is ${name}` : name;
     throw new InputError(
