@@ -24,7 +24,9 @@ export interface Extras {
  * @param command the program with its first arguments, such as `./inmem`
  */
 export async function readExtras(command: readonly string[]): Promise<Extras> {
-  const commands = [...(await print(command, "help")).matchAll(/^ {2}inmem ([a-z]+) /gm)].map(([, role]) => role!);
+  const help = await print(command, "help");
+  // The help also has examples, with roles that it has listed before.
+  const commands = [...new Set([...help.matchAll(/^ {2}inmem ([a-z]+) /gm)].map(([, name]) => name!))];
   if (!["man", "completion"].every((name) => commands.includes(name))) return { manPages: [], completions: {} };
   const manPages: [string, string][] = [["inmem.1", await print(command, "man")]];
   for (const name of commands) manPages.push([`inmem-${name}.1`, await print(command, "man", name)]);

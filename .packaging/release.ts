@@ -34,15 +34,15 @@ interface ReleaseSettings {
   readonly isStrict: boolean;
 }
 
-const USAGE = `Usage: deno task release [--strict] [PLATFORM ...]
+const USAGE = `Usage: deno task release [strict] [PLATFORM ...]
 
 Builds the artefacts of a release into release/. Platforms: ${
   TARGETS.map(({ name }) => name).join(", ")
 }; all by default.
---strict exits with 1 if any artefact is missing. Otherwise only the binary of this machine has to be built.`;
+strict exits with 1 if any artefact is missing. Otherwise only the binary of this machine has to be built.`;
 
 function parseArguments(words: readonly string[]): ReleaseSettings {
-  const names = words.filter((word) => word !== "--strict");
+  const names = words.filter((word) => word !== "strict");
   const targets = names.map((name) => {
     const target = TARGETS.find((each) => each.name === name);
     if (target === undefined) throw new Error(`Cannot build "${name}"\n\n${USAGE}`);

@@ -1089,6 +1089,12 @@ export const CERTIFICATES_FILE_MAX_BYTES = 32 * 1024 * 1024;
 export const AUTHORITIES_WATCHED_MAX_COUNT = 16;
 /** The shortest RSA key that the TLS library accepts. */
 export const RSA_KEY_MIN_BITS = 2_048;
+/** The longest password that may be typed at the question for one. */
+export const PASSWORD_TYPED_MAX_BYTES = 512;
+/** How often the client asks for a password. */
+export const PASSWORD_TRIES_MAX_COUNT = 3;
+/** The most contexts of a user. */
+export const CONTEXTS_MAX_COUNT = 1_000;
 /** The most passwords that are valid at a time: the old and the new one during a change. */
 export const PASSWORDS_MAX_COUNT = 2;
 

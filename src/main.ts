@@ -9,6 +9,7 @@
 
 import { InmemError, UsageError } from "./errors.ts";
 import { editDistance, type OptionTable } from "./role/options.ts";
+import type { ProgramRole } from "./manual/calls.ts";
 import { VERSION } from "./role/version.ts";
 
 /** The main function of a role. It returns the exit status, or nothing for 0. */
@@ -74,12 +75,37 @@ export const ROLES: Readonly<Record<string, Role>> = {
     load: async () => (await import("./role/certs.ts")).certsMain,
     tables: async () => [(await import("./role/option_tables.ts")).certsOptions],
   },
+  completion: {
+    summary: "prints a completion script for a shell",
+    load: async () => {
+      const { completionMain } = await import("./manual/completion.ts");
+      return async (argv) => completionMain(argv, await programRoles());
+    },
+    tables: async () => [(await import("./manual/options.ts")).completionOptions],
+  },
+  man: {
+    summary: "prints a page of the manual",
+    load: async () => {
+      const { manMain } = await import("./manual/man_page.ts");
+      return async (argv) => manMain(argv, await programRoles());
+    },
+    tables: async () => [(await import("./manual/options.ts")).manOptions],
+  },
 };
 
 const NAMES = Object.keys(ROLES);
 
+/** Returns the roles with their tables of options. */
+export async function programRoles(): Promise<ProgramRole[]> {
+  const roles: ProgramRole[] = [];
+  for (const [name, { summary, tables }] of Object.entries(ROLES)) {
+    roles.push({ name, summary, tables: await tables() });
+  }
+  return roles;
+}
+
 function helpText(): string {
-  const lines = Object.entries(ROLES).map(([name, { summary }]) => `  inmem ${name.padEnd(8)} ${summary}`);
+  const lines = Object.entries(ROLES).map(([name, { summary }]) => `  inmem ${name.padEnd(10)} ${summary}`);
   return [
     `inmem ${VERSION}, an in-memory database`,
     "",

@@ -126,8 +126,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   shell: ["catalog", "metrics", "wire", "wire/resp", "net", "terminal", "client", "load", "role", "std", "target"],
   transfer: ["wire/native", "client", "role", "load", "target", "terminal"],
   offline: ["log", "role"],
+  manual: ["catalog", "role"],
   // The entry points.
-  main: ["server", "proxy", "shell", "load", "transfer", "offline", "role"],
+  main: ["server", "proxy", "shell", "load", "transfer", "offline", "manual", "role"],
   mod: ["client"],
 };
 

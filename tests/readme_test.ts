@@ -6,6 +6,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import denoJson from "../deno.json" with { type: "json" };
 import { COMMANDS } from "../src/catalog/specification.ts";
+import type { Option } from "../src/role/options.ts";
 import { LOCAL_COMMANDS } from "../src/shell/help.ts";
 import { shellCommands, tableRows } from "./support/markdown.ts";
 import { isGenerated, OPTION_TABLES, renderPage } from "./support/pages.ts";
@@ -29,7 +30,9 @@ const ROLES: ReadonlySet<string> = new Set(OPTION_TABLES.map(({ usage }) => usag
 
 /** Options of all roles, and of `deno task cluster` and the scripts in `bench/`, which declare them in their source. */
 const OPTION_NAMES: ReadonlySet<string> = new Set([
-  ...OPTION_TABLES.flatMap(({ options }) => Object.keys(options)),
+  ...OPTION_TABLES.flatMap(({ options }) => Object.entries<Option>(options)).flatMap(([name, { aliases = [] }]) => {
+    return [name, ...aliases];
+  }),
   ...FILES.filter((path) => /^(bench|cluster)\/[a-z_]+\.ts$/.test(path)).flatMap((path) => {
     return [...readFile(path).matchAll(/--([a-z][a-z-]*)/g)].map(([, name]) => name!);
   }),

@@ -88,7 +88,7 @@ const TIMER_MAX_MS = 2 ** 31 - 1;
  *
  * @example
  * ```ts no-run
- * import { connectionSettings } from "../client/client.ts";
+ * import { connectionSettings } from "../client/connection_settings.ts";
  * import { BulkStream } from "./bulk_stream.ts";
  *
  * let refusedCount = 0;

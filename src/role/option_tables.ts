@@ -30,6 +30,7 @@ const config = {
 } as const satisfies Option;
 
 const logFormat = {
+  group: "Observing",
   kind: "text",
   choices: ["text", "json"],
   default: "text",
@@ -37,6 +38,7 @@ const logFormat = {
 } as const satisfies Option;
 
 const maxClients = {
+  group: "Memory and clients",
   isLive: true,
   kind: "count",
   default: "10000",
@@ -46,6 +48,7 @@ const maxClients = {
 } as const satisfies Option;
 
 const maxClientMemory = {
+  group: "Memory and clients",
   isLive: true,
   kind: "size",
   min: CLIENT_MEMORY_MIN_BYTES,
@@ -55,6 +58,7 @@ const maxClientMemory = {
 } as const satisfies Option;
 
 const cert = {
+  group: "Listening",
   kind: "text",
   valueName: "FILE",
   help: "the certificate chain, in PEM; all files of certificates, keys and passwords are read again when " +
@@ -63,6 +67,7 @@ const cert = {
 } as const satisfies Option;
 
 const key = {
+  group: "Listening",
   kind: "text",
   valueName: "FILE",
   help: "the certificate's private key, in PEM, mode 0600",
@@ -70,16 +75,19 @@ const key = {
 } as const satisfies Option;
 
 const noAuth = {
+  group: "Access",
   kind: "flag",
   help: "require no password, even beyond loopback addresses",
 } as const satisfies Option;
 
 const plaintextListener = {
+  group: "Listening",
   kind: "flag",
   help: "no TLS; on loopback addresses only",
 } as const satisfies Option;
 
 const metrics = {
+  group: "Listening",
   kind: "address",
   help: "where to serve the live page, /metrics for Prometheus, /healthz and /readyz, by the rules of --addr: TLS, " +
     "and beyond loopback a password",
@@ -87,11 +95,13 @@ const metrics = {
 } as const satisfies Option;
 
 const metricsEdit = {
+  group: "Listening",
   kind: "flag",
   help: "let the key browser of the live page change keys: delete them, set when they expire, and store strings",
 } as const satisfies Option;
 
 const slowCommand = {
+  group: "Observing",
   isLive: true,
   kind: "duration",
   default: "10ms",
@@ -100,6 +110,7 @@ const slowCommand = {
 } as const satisfies Option;
 
 const latencyThreshold = {
+  group: "Observing",
   isLive: true,
   kind: "duration",
   default: "0",
@@ -109,6 +120,7 @@ const latencyThreshold = {
 } as const satisfies Option;
 
 const healthFile = {
+  group: "Listening",
   kind: "text",
   valueName: "FILE",
   help:
@@ -123,31 +135,59 @@ export const serverOptions = {
   variablePrefix: "INMEM_SERVER_",
   summary:
     "Holds strings, lists, hashes and sets in memory and serves them over TLS. Options may have one dash or two.",
+  examples: [
+    {
+      text: "Keep at most 4 GB, and remove the least recently used keys beyond it",
+      command: "inmem server --max-memory 4gb",
+    },
+    {
+      text: "Serve other machines, with a certificate and a password",
+      command: "inmem server --addr 0.0.0.0:9443 --cert server.pem --key server.key --password-file password",
+    },
+    { text: "Take the options from a file", command: "inmem server --config server.json" },
+    {
+      text: "Keep nothing on disk, and forget keys after a day",
+      command: "inmem server --no-persist --default-ttl 1d",
+    },
+  ],
   options: {
     config,
-    addr: { kind: "address", default: "127.0.0.1:9443", help: "where to listen; port 0 lets the system choose" },
+    addr: {
+      group: "Listening",
+      kind: "address",
+      default: "127.0.0.1:9443",
+      help: "where to listen; port 0 lets the system choose",
+    },
     cert,
     key,
     data: {
+      group: "Data on disk",
       kind: "text",
       valueName: "FOLDER",
       help: "the folder of the data on disk",
       absent: "data in the user's state folder, ~/.local/state/inmem/data",
     },
-    "no-persist": { kind: "flag", help: "write nothing to disk" },
+    "no-persist": { group: "Data on disk", kind: "flag", help: "write nothing to disk" },
     backup: {
+      group: "Data on disk",
       kind: "text",
       valueName: "FILE",
       help: "start with the data of this snapshot; refused if the folder holds newer data",
     },
     "backup-folder": {
+      group: "Data on disk",
       kind: "text",
       valueName: "FOLDER",
       help: "the only folder to which `save PATH` may write",
       absent: "backups in the data folder",
     },
-    repair: { kind: "flag", help: "start from the intact part of damaged data on disk, and log what is left out" },
+    repair: {
+      group: "Data on disk",
+      kind: "flag",
+      help: "start from the intact part of damaged data on disk, and log what is left out",
+    },
     fsync: {
+      group: "Data on disk",
       isLive: true,
       kind: "text",
       choices: ["always", "everysec", "never"],
@@ -155,6 +195,7 @@ export const serverOptions = {
       help: "when the log is synced: before each reply, every second, or whenever the operating system writes it",
     },
     "snapshot-growth": {
+      group: "Data on disk",
       isLive: true,
       kind: "percent",
       default: "100%",
@@ -162,6 +203,7 @@ export const serverOptions = {
       help: "take a snapshot when the log has grown by this share of the last one, and by 64mb; 0% for never",
     },
     "snapshot-interval": {
+      group: "Data on disk",
       isLive: true,
       kind: "duration",
       default: "1h",
@@ -169,6 +211,7 @@ export const serverOptions = {
       help: "take a snapshot after this time if data has changed; 0 for never",
     },
     "max-memory": {
+      group: "Memory and clients",
       kind: "size",
       min: MEMORY_LIMIT_MIN_BYTES,
       max: MEMORY_LIMIT_MAX_BYTES,
@@ -176,6 +219,7 @@ export const serverOptions = {
       absent: "75 % of the container's or machine's memory, and less below 800mb",
     },
     eviction: {
+      group: "Memory and clients",
       isLive: true,
       kind: "text",
       choices: ["lru", "none"],
@@ -183,6 +227,7 @@ export const serverOptions = {
       help: "at the memory limit: lru removes the least recently used key, none refuses writes",
     },
     "default-ttl": {
+      group: "Memory and clients",
       isLive: true,
       kind: "duration",
       min: 1,
@@ -191,6 +236,7 @@ export const serverOptions = {
       absent: "unlimited",
     },
     "password-file": {
+      group: "Access",
       kind: "text",
       valueName: "FILE",
       environment: "INMEM_PASSWORD",
@@ -205,6 +251,7 @@ export const serverOptions = {
     "slow-command": slowCommand,
     "latency-threshold": latencyThreshold,
     "enable-debug-command": {
+      group: "Observing",
       kind: "flag",
       help: "let clients of this machine block the server with `debug sleep`, for tests",
     },
@@ -223,13 +270,29 @@ export const proxyOptions = {
   variablePrefix: "INMEM_PROXY_",
   summary: "Spreads keys over the servers that a file lists, and follows that file as it changes. " +
     "`inmem proxy plan` shows in advance what a change of the file moves; its own --help explains how.",
+  examples: [
+    { text: "Spread keys over the servers that servers.json lists", command: "inmem proxy --servers servers.json" },
+    { text: "See what another list would move", command: "inmem proxy plan --servers new.json --from servers.json" },
+  ],
   options: {
     config,
-    addr: { kind: "address", default: "127.0.0.1:9444", help: "where to listen; port 0 lets the system choose" },
+    addr: {
+      group: "Listening",
+      kind: "address",
+      default: "127.0.0.1:9444",
+      help: "where to listen; port 0 lets the system choose",
+    },
     cert,
     key,
-    servers: { kind: "text", valueName: "FILE", default: "servers.json", help: "the file that lists the servers" },
+    servers: {
+      group: "Servers",
+      kind: "text",
+      valueName: "FILE",
+      default: "servers.json",
+      help: "the file that lists the servers",
+    },
     conns: {
+      group: "Servers",
       kind: "count",
       default: "10",
       min: 1,
@@ -238,6 +301,7 @@ export const proxyOptions = {
         "and those that were idle for a minute are closed",
     },
     timeout: {
+      group: "Servers",
       kind: "duration",
       default: "10s",
       min: 100,
@@ -245,6 +309,7 @@ export const proxyOptions = {
       help: "how long a server may take to reply; a server that is silent for 0.5s is probed",
     },
     "connect-timeout": {
+      group: "Servers",
       kind: "duration",
       default: "3s",
       min: 100,
@@ -252,6 +317,7 @@ export const proxyOptions = {
       help: "how long a connection to a server may take until its first reply",
     },
     "on-down": {
+      group: "Servers",
       kind: "text",
       choices: ["fail", "remap"],
       default: "fail",
@@ -259,18 +325,21 @@ export const proxyOptions = {
         "remap gives them to the next servers, empty, and removes its old keys when it is back (for caches)",
     },
     ca: {
+      group: "Servers",
       kind: "text",
       valueName: "FILE",
       help: "the certificates of authorities that verify the servers, in PEM",
       absent: "for servers on loopback addresses the local authority, and the public ones",
     },
     "password-file": {
+      group: "Access",
       kind: "text",
       valueName: "FILE",
       environment: "INMEM_PASSWORD",
       help: "the password that clients have to send, or two lines with the old and the new one during a change",
     },
     "servers-password-file": {
+      group: "Servers",
       kind: "text",
       valueName: "FILE",
       help: "the password that the proxy sends to the servers, and a second one in case it is refused",
@@ -285,7 +354,11 @@ export const proxyOptions = {
     plaintext: plaintextListener,
     "slow-command": slowCommand,
     "latency-threshold": latencyThreshold,
-    "servers-plaintext": { kind: "flag", help: "no TLS towards the servers; on loopback addresses only" },
+    "servers-plaintext": {
+      group: "Servers",
+      kind: "flag",
+      help: "no TLS towards the servers; on loopback addresses only",
+    },
     metrics,
     "metrics-edit": metricsEdit,
     "health-file": healthFile,
@@ -320,6 +393,12 @@ export const clientOptions = {
   summary: "Runs one command; without one, runs the lines of standard input, or prompts for them on a terminal. " +
     "Exit status: 0 done, 1 refused by the server, 2 wrong usage, 3 no connection.",
   stopEarly: true,
+  examples: [
+    { text: "Store and read a value", command: "inmem client set greeting hello" },
+    { text: "Open a prompt at a server", command: "inmem client --addr db1.example:9443 --ca ca.pem" },
+    { text: "Run the commands in a file", command: "inmem client < commands.txt" },
+    { text: "Get replies as JSON", command: "inmem client --json hgetall user:1" },
+  ],
   options: {
     ...targetOptions,
     ...liveOptions,
@@ -372,6 +451,9 @@ export const checkOptions = {
   summary:
     "Verifies a data folder that no server uses, a snapshot or a segment of a log: every block and record of it. " +
     "Exit status: 0 intact, 1 damaged or torn, 2 not checked: nothing found, in use by a server, or wrong usage.",
+  examples: [
+    { text: "Verify a data folder", command: "inmem check /var/lib/inmem" },
+  ],
   options: {
     json: { kind: "flag", help: "print one line of JSON" },
     help,
@@ -384,6 +466,9 @@ export const restoreOptions = {
   variablePrefix: "INMEM_RESTORE_",
   summary: "Puts a snapshot into a data folder that no server uses, so that the next start of a server has its data. " +
     "The whole file is verified first. Exit status: 0 restored, 1 not restored, 2 wrong usage.",
+  examples: [
+    { text: "Put a backup into a folder", command: "inmem restore backup.snapshot --data /var/lib/inmem" },
+  ],
   options: {
     data: {
       kind: "text",
@@ -405,6 +490,9 @@ export const certsOptions = {
   variablePrefix: "INMEM_CERTS_",
   summary: "Makes a server certificate for localhost and the hosts given, and a local authority that signs it unless " +
     "there is one, in FOLDER or the user's state folder.",
+  examples: [
+    { text: "Make a certificate for another name of this machine", command: "inmem certs --host db1.example" },
+  ],
   options: {
     host: { kind: "text", valueName: "NAME", repeated: true, help: "another host name or IP address of the server" },
     force: { kind: "flag", help: "replace an existing authority; clients then need the new one" },

@@ -21,6 +21,7 @@
 import { type Address, parseAddress } from "../address.ts";
 import { UsageError } from "../errors.ts";
 import { formatDuration, formatSizeExactly, parseCount, parseDuration, parsePercent, parseSize } from "./quantities.ts";
+import { redisCliHint } from "./redis_cli_options.ts";
 import { parseServerUrl, type ServerUrl } from "./server_url.ts";
 
 /**
@@ -44,6 +45,8 @@ export interface Option {
   readonly repeated?: true;
   /** Further names of the option, without dashes, such as `u`. */
   readonly aliases?: readonly string[];
+  /** The heading under which `--help` and the manual list the option; the first one of the table unless given. */
+  readonly group?: string;
   /** The allowed values. */
   readonly choices?: readonly string[];
   /** The smallest allowed number, in the unit of the value. */
@@ -58,6 +61,13 @@ export interface Option {
   readonly onlyTyped?: true;
 }
 
+/** One example of a call. */
+export interface Example {
+  /** The purpose of the call, without a full stop. */
+  readonly text: string;
+  readonly command: string;
+}
+
 /** The options of one role. */
 export interface OptionTable {
   /** How to call the role, such as `inmem server [OPTIONS]`. */
@@ -68,6 +78,8 @@ export interface OptionTable {
   readonly variablePrefix?: string;
   /** Whether the first positional argument ends the options. */
   readonly stopEarly?: true;
+  /** Calls that show what the role can do. */
+  readonly examples?: readonly Example[];
   /** The options by name, without dashes. */
   readonly options: Readonly<Record<string, Option>>;
 }
@@ -100,6 +112,8 @@ export interface ParsedOptions<T extends OptionTable> {
   readonly values: OptionValues<T>;
   /** The positional arguments, unchanged. */
   readonly positional: string[];
+  /** The values that are not defaults, as text with their sources, by the names of their options. */
+  readonly given: ReadonlyMap<string, readonly GivenValue[]>;
 }
 
 /** One value of an option as text, with its source. */
@@ -146,13 +160,15 @@ export function parseOptions<const T extends OptionTable>(
   const sources: OptionSource[] = [(name) => typed.get(name) ?? []];
   if (!typed.has("help")) sources.push(environmentSource(table, environment), file);
   const values: Record<string, unknown> = {};
+  const given = new Map<string, readonly GivenValue[]>();
   for (const [name, option] of Object.entries(table.options)) {
-    let given: readonly GivenValue[] = [];
-    for (let i = 0; i < sources.length && given.length === 0; i++) given = sources[i]!(name, option);
-    values[name] = valueOf(option, given);
+    let found: readonly GivenValue[] = [];
+    for (let i = 0; i < sources.length && found.length === 0; i++) found = sources[i]!(name, option);
+    values[name] = valueOf(option, found);
+    if (found.length > 0) given.set(name, found);
   }
   // The loop above has made exactly what the mapped type describes, which the compiler cannot infer.
-  return { values: values as OptionValues<T>, positional };
+  return { values: values as OptionValues<T>, positional, given };
 }
 
 /**
@@ -202,7 +218,9 @@ function parseArguments(
     const word = argument.slice(0, equals < 0 ? undefined : equals).replace(/^--?/, "");
     const name = nameOf(table, word);
     const option = Object.hasOwn(table.options, name) ? table.options[name] : undefined;
-    if (option === undefined) throw unknownOption(table, word);
+    const hint = hintFor(table, word, argv.slice(index + 1), argv);
+    if (word === "h" && hint !== undefined) throw new UsageError(`Cannot use -h "${argv[index + 1]}": ${hint}`);
+    if (option === undefined) throw unknownOption(table, argument.slice(0, equals < 0 ? undefined : equals), hint);
     const source = `--${name}`;
     if (option.kind === "flag") {
       // A flag may be repeated, and the last one counts.
@@ -308,10 +326,20 @@ function parseFlag(text: string, source: string): boolean {
   throw new UsageError(`Cannot use ${source} "${text}": expected yes or no, true or false, on or off, 1 or 0`);
 }
 
-function unknownOption(table: OptionTable, name: string): UsageError {
-  const nearest = nearestOption(table, name);
-  const advice = nearest === undefined ? "expected one that --help lists" : `did you mean --${nearest}?`;
-  return new UsageError(`Cannot use unknown option "--${name}": ${advice}`);
+/** Returns a hint for an option of redis-cli, in the tools that talk to a server as it does. */
+function hintFor(
+  { options }: OptionTable,
+  word: string,
+  following: readonly string[],
+  argv: readonly string[],
+): string | undefined {
+  return options.addr?.kind === "server" ? redisCliHint(word, following, argv) : undefined;
+}
+
+function unknownOption(table: OptionTable, typed: string, hint: string | undefined): UsageError {
+  const nearest = nearestOption(table, typed.replace(/^--?/, ""));
+  const advice = hint ?? (nearest === undefined ? "expected one that --help lists" : `did you mean --${nearest}?`);
+  return new UsageError(`Cannot use unknown option "${typed}": ${advice}`);
 }
 
 /** Returns the option whose name is nearest to a wrong one; `undefined` if none is near. */
@@ -373,7 +401,8 @@ const EXPECTED: Readonly<Record<Exclude<OptionKind, "flag">, string>> = {
   server: 'text such as "127.0.0.1:9443" or "inmems://db.example"',
 };
 
-function valueNameOf(option: Option): string {
+/** Returns the placeholder of an option's value; "" for a flag. */
+export function valueNameOf(option: Option): string {
   return option.valueName ?? option.choices?.join("|") ?? VALUE_NAMES[option.kind];
 }
 
@@ -385,16 +414,28 @@ const HELP_COLUMNS = 96;
  * newline at the end.
  */
 export function helpText(table: OptionTable): string {
-  const rows = Object.entries(table.options).map(([name, option]) => ({
-    left: `  --${name} ${valueNameOf(option)}`.trimEnd(),
-    right: describeOption(option),
-  }));
-  const indent = Math.max(...rows.map((row) => row.left.length)) + 2;
-  const lines = rows.flatMap(({ left, right }) => {
-    return wrap(right, HELP_COLUMNS - indent).map((line, index) => (index === 0 ? left : "").padEnd(indent) + line);
-  });
-  const summary = wrap(table.summary, HELP_COLUMNS);
-  return ["Usage: " + table.usage, "", ...summary, "", "Options:", ...lines, "", ...variablesNote(table)].join("\n");
+  const left = (name: string) => `  --${name} ${valueNameOf(table.options[name]!)}`.trimEnd();
+  const indent = Math.max(...Object.keys(table.options).map((name) => left(name).length)) + 2;
+  const row = (name: string) => {
+    const lines = wrap(describeOption(table.options[name]!), HELP_COLUMNS - indent);
+    return lines.map((line, index) => (index === 0 ? left(name) : "").padEnd(indent) + line);
+  };
+  const groups = optionGroups(table).flatMap(({ heading, names }) => [`${heading}:`, ...names.flatMap(row), ""]);
+  const examples = (table.examples ?? []).flatMap(({ text, command }) => [`  # ${text}`, `  ${command}`]);
+  return [
+    ...["Usage: " + table.usage, "", ...wrap(table.summary, HELP_COLUMNS), "", ...groups],
+    ...examples.length === 0 ? [] : ["Examples:", ...examples, ""],
+    ...variablesNote(table),
+  ].join("\n");
+}
+
+/** The heading of options without a group. */
+const GENERAL = "Options";
+
+/** Returns the names of options by their groups, in the order in which the table first has them. */
+export function optionGroups(table: OptionTable): { heading: string; names: string[] }[] {
+  const groups = Map.groupBy(Object.keys(table.options), (name) => table.options[name]!.group ?? GENERAL);
+  return [...groups].map(([heading, names]) => ({ heading, names }));
 }
 
 /** Says, by an example, that options are environment variables too. */
@@ -405,7 +446,8 @@ function variablesNote(table: OptionTable): string[] {
   return [...wrap(`Each option is an environment variable, too: ${variable} for --${name}.`, HELP_COLUMNS), ""];
 }
 
-function describeOption(option: Option): string {
+/** Returns what an option does, with its default and its other sources. */
+export function describeOption(option: Option): string {
   const notes: string[] = [];
   if (option.aliases !== undefined) notes.push(`also ${option.aliases.map(dashed).join(", ")}`);
   if (option.repeated) notes.push("may be repeated");
@@ -419,7 +461,8 @@ function dashed(name: string): string {
   return name.length === 1 ? `-${name}` : `--${name}`;
 }
 
-function wrap(text: string, columns: number): string[] {
+/** Returns a text in lines of at most `columns`, unless a word is longer. */
+export function wrap(text: string, columns: number): string[] {
   const lines: string[] = [];
   let line = "";
   for (const word of text.split(" ")) {

@@ -18,6 +18,12 @@ export const targetOptions = {
       "the server or proxy: host, host:port or a URL such as rediss://host:port, where inmem:// and redis:// mean " +
       "no TLS",
   },
+  context: {
+    kind: "text",
+    valueName: "NAME",
+    help: "the server that is stored under this name; `inmem client context` lists and adds them",
+    absent: "the one with the name default, if there is one and no address is given",
+  },
   ca: {
     kind: "text",
     valueName: "FILE",
@@ -31,6 +37,7 @@ export const targetOptions = {
     environment: "INMEM_PASSWORD",
     help: "the password to send, and in a second line one in case it is refused",
   },
+  askpass: { kind: "flag", help: "ask for the password on the terminal, without showing it" },
   plaintext: { kind: "flag", help: "no TLS; to loopback addresses only" },
   timeout: {
     kind: "duration",

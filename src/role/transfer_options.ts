@@ -7,7 +7,7 @@
 import type { Option, OptionTable } from "./options.ts";
 import { targetOptions } from "./target_options.ts";
 
-const help = { kind: "flag", help: "print this text" } as const satisfies Option;
+const help = { kind: "flag", onlyTyped: true, help: "print this text" } as const satisfies Option;
 
 /** The options of `inmem import`. */
 export const importOptions = {

@@ -62,6 +62,8 @@ export function complete(line: string): Completion {
   const [name, ...given] = words;
   if (name === undefined) return { words: continuations(NAMES, last), last };
   if (name.toLowerCase() === "help") return { words: given.length === 0 ? continuations(TOPICS, last) : [], last };
+  const local = LOCAL_COMMANDS.find((each) => each.name === name.toLowerCase());
+  if (local !== undefined) return { words: continuations(local.syntax.match(/--[a-z]+/g) ?? [], last), last };
   const command = findCommand(name);
   const rest = command === undefined ? undefined : restOf(command, given);
   if (command === undefined || rest === undefined) return { words: [], last };

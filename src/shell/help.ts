@@ -4,6 +4,9 @@
  * @module
  */
 
+import type { SyntaxArgument } from "../catalog/command_syntax.ts";
+import { EXAMPLES } from "../catalog/examples.ts";
+import { meaningOf } from "../catalog/option_words.ts";
 import type { Group } from "../catalog/row.ts";
 import { COMMANDS } from "../catalog/specification.ts";
 import type { CommandSpecification } from "../catalog/specification.ts";
@@ -19,8 +22,8 @@ export interface LocalCommand {
 export const LOCAL_COMMANDS: readonly LocalCommand[] = [
   {
     name: "cluster",
-    syntax: "[--json]",
-    summary: "Shows the servers behind a proxy: state, share, keys, memory, latency.",
+    syntax: "[--watch [seconds]] [--json]",
+    summary: "Shows the servers behind a proxy: state, share, keys, memory, latency. With --watch until Ctrl-C.",
   },
   { name: "help", syntax: "[command | @group]", summary: "Explains a command, or lists a group's." },
   { name: "clear", syntax: "", summary: "Clears the screen." },
@@ -63,7 +66,17 @@ const PROMPT_HELP: readonly (readonly [keys: string, meaning: string])[] = [
     "Ctrl-R",
     "Searches the history for the text typed next: Ctrl-R older, Ctrl-S newer, Enter runs, Escape edits, Ctrl-G goes back.",
   ],
-  ["Tab", "Completes a command or an option, or shows the command's syntax."],
+  [
+    "Tab",
+    "Completes the names of commands, their words and options, and names that the server has: keys, channels, settings. " +
+    "Grey text after the cursor shows the arguments to come.",
+  ],
+  [
+    "Lines",
+    "A quote may span lines. A number before a command repeats it: 5 ping. A line that begins with # is a comment. " +
+    "? is help. (tx) means that commands wait for exec.",
+  ],
+  ["Replies", "A reply longer than the screen is shown in pages: Space, Enter, a for all, q to stop."],
   ["Move", "Left, Right, Home, End, Ctrl-A, Ctrl-E; by words with Ctrl or Alt and an arrow, Alt-B, Alt-F."],
   [
     "Delete",
@@ -89,6 +102,8 @@ const COLUMNS_MAX = 120;
  * The column of lists beside their titles. On a terminal of fewer than three times as many columns, titles are above.
  */
 const TITLE_COLUMNS = 13;
+/** The column of meanings beside words in capitals and their values, such as `EXAT unix-seconds`. */
+const WORD_COLUMNS = 20;
 const INDENT = "  ";
 
 /**
@@ -116,7 +131,40 @@ function helpLines(topic: string, width: number): string[] | undefined {
   if (local !== undefined) return explained(local, width);
   const command = findCommand(topic);
   if (command === undefined) return undefined;
-  return [...explained(command, width), ...paragraph(`group: @${command.group}`, width, INDENT)];
+  return [
+    ...explained(command, width),
+    ...optionLines(command, width),
+    ...paragraph(`group: @${command.group}; time: ${command.complexity}`, width, INDENT),
+    ...exampleLines(command, width),
+  ];
+}
+
+/** Returns the words in capitals of a command, each with its values and its meaning. */
+function optionLines({ name, arguments: args }: CommandSpecification, width: number): string[] {
+  const words = new Map(args.flatMap(wordsIn).map((part) => [part.token!, part]));
+  return [...words.values()].flatMap((part) => {
+    const meaning = meaningOf(name, part.token!);
+    return meaning === undefined ? [] : titled(withValues(part), meaning.split(" "), width, INDENT, WORD_COLUMNS);
+  });
+}
+
+/** Returns the parts of an argument that begin with a word in capitals. */
+function wordsIn(part: SyntaxArgument): readonly SyntaxArgument[] {
+  const inner = part.parts?.flatMap(wordsIn) ?? [];
+  return part.token !== undefined && /^[A-Z]/.test(part.token) ? [part, ...inner] : inner;
+}
+
+/** Returns a word with the placeholders after it: `EX seconds`. */
+function withValues({ token, type, name, parts }: SyntaxArgument): string {
+  if (type === "pure-token") return token!;
+  return `${token} ${(parts ?? [{ name }]).map((part) => part.name).join(" ")}`;
+}
+
+/** Returns the example of a command. */
+function exampleLines({ name }: CommandSpecification, width: number): string[] {
+  const lines = EXAMPLES[name] ?? [];
+  const indent = INDENT.repeat(2);
+  return [`${INDENT}example:`, ...lines.flatMap((line) => wrap(line.split(" "), width, indent, indent + INDENT))];
 }
 
 /** Returns a command as it is typed: its name and its arguments. */
@@ -161,9 +209,18 @@ function paragraph(text: string, width: number, indent = ""): string[] {
 }
 
 /** Returns a list with its title beside it, or above it where there is little room. */
-function titled(title: string, items: readonly string[], width: number): string[] {
-  if (width < TITLE_COLUMNS * 3) return [title, ...wrap(items, width, INDENT, INDENT)];
-  return wrap(items, width, title.padEnd(TITLE_COLUMNS), " ".repeat(TITLE_COLUMNS));
+function titled(
+  title: string,
+  items: readonly string[],
+  width: number,
+  indent = "",
+  titleColumns = TITLE_COLUMNS,
+): string[] {
+  if (width < titleColumns * 3) {
+    const inner = indent + INDENT;
+    return [...wrap(title.split(" "), width, indent, indent), ...wrap(items, width, inner, inner)];
+  }
+  return wrap(items, width, indent + title.padEnd(titleColumns), indent + " ".repeat(titleColumns));
 }
 
 /**

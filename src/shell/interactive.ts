@@ -85,6 +85,8 @@ class InteractiveShell {
   readonly #ended = Promise.withResolvers<number>();
   #isRunning = false;
   #isInterrupted = false;
+  /** Whether the running command is repeated, so that a page would stop only one of its replies. */
+  #isRepeating = false;
   /** Whether the reply of the running command has not arrived yet. */
   #isAwaiting = false;
   /** Whether the terminal's input has ended, while its last lines still have to run. */
@@ -117,7 +119,7 @@ class InteractiveShell {
       size: terminalSize,
       takeLines: (lines) => this.#takeLines(lines),
       dropped: () => this.#statements.drop(),
-      end: () => this.#ended.resolve(0),
+      end: () => this.#end(),
       suspend: () => this.#suspend(),
     });
     this.#input = new TerminalInput({
@@ -134,7 +136,7 @@ class InteractiveShell {
       ...END_SIGNALS.map(([signal, number]): [Deno.Signal, () => void] => {
         return [signal, () => this.#ended.resolve(128 + number)];
       }),
-      ["SIGWINCH", () => this.#pager === undefined ? this.#editor.resize() : this.#pager.resume()],
+      ["SIGWINCH", () => this.#pager === undefined ? this.#editor.resize() : this.#pager.resize()],
       ["SIGCONT", () => this.#continue()],
     ];
     // In raw mode Ctrl-C is a key, so the signal comes from another process.
@@ -204,6 +206,13 @@ class InteractiveShell {
     }).catch((error) => this.#ended.reject(error));
   }
 
+  /** Handles Ctrl-D on an empty line: it ends the shell, or an unfinished statement. */
+  #end(): void {
+    if (!this.#statements.isUnfinished) return this.#ended.resolve(0);
+    this.#statements.drop();
+    this.#editor.start();
+  }
+
   #remember(line: string): void {
     const { problem } = this.#history;
     this.#history.append(line);
@@ -239,6 +248,7 @@ class InteractiveShell {
     if (statement === undefined) return true;
     this.#remember(statement.line);
     const { words, repeatCount } = statement;
+    this.#isRepeating = repeatCount > 1;
     if (words.length === 0) return true;
     const [name = "", topic = ""] = words.slice(0, 2).map((word) => new TextDecoder().decode(word));
     const command = name.toLowerCase();
@@ -323,9 +333,8 @@ class InteractiveShell {
     const { hasPages, colours } = this.#settings;
     // Afterwards the keys of this command have been taken.
     await this.#output.flushed();
-    const isPaged = hasPages && !this.#isDumb && this.#input.isEmpty && !this.#isInputEnded &&
-      exceedsScreen(text, terminalSize());
-    if (!isPaged) return this.#print(text);
+    const mayPage = hasPages && !this.#isDumb && !this.#isRepeating && this.#input.isEmpty && !this.#isInputEnded;
+    if (!mayPage || !exceedsScreen(text, terminalSize())) return this.#print(text);
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#pager = new Pager(text, {
       colours,

@@ -16,26 +16,27 @@
 import type { Client } from "../client/client.ts";
 import { ConnectionError, ReplyError, StartError, UsageError } from "../errors.ts";
 import { clientOptions } from "../role/option_tables.ts";
-import { helpText as optionsHelp, type OptionValues, parseOptions } from "../role/options.ts";
+import { helpText as optionsHelp, type OptionValues } from "../role/options.ts";
 import { stateFolder } from "../role/state_folder.ts";
-import { connectTo, resolveTarget, settingsOf } from "../target/connect.ts";
+import { askIfWanted, connectTo, linkTo, resolveTarget, settingsOf, type Target } from "../target/connect.ts";
+import { parseTargetOptions } from "../target/target_values.ts";
 import { type ColourChoice, type Colours, coloursFor } from "../terminal/colours.ts";
 import { Output, OutputError } from "../terminal/output.ts";
 import { printable } from "../terminal/printable_text.ts";
 import { terminalSize } from "../terminal/terminal.ts";
-import { adviceFor } from "./advice.ts";
-import { clusterText } from "./cluster.ts";
 import { formatError, toJson } from "./format.ts";
 import type { Format } from "./format.ts";
-import { helpText } from "./help.ts";
-import { History } from "./history.ts";
 import { terminalLook } from "./human.ts";
-import { runInteractive } from "./interactive.ts";
 import { isListening, isWatching } from "./live/live_words.ts";
 import { liveModeOf } from "./live/mode.ts";
 import { readInput, sendOne, type Words } from "./one_command.ts";
-import { Status } from "./piped.ts";
-import { pipeStandardInput } from "./piped_main.ts";
+import { Status } from "./status.ts";
+
+/** How the replies of this call are shown. */
+interface View {
+  readonly format: Format;
+  readonly colours: Colours;
+}
 
 /**
  * Runs `inmem client`.
@@ -48,113 +49,155 @@ import { pipeStandardInput } from "./piped_main.ts";
 export async function clientMain(argv: readonly string[]): Promise<number> {
   let plaintext = false;
   try {
-    const { values, positional } = parseOptions(clientOptions, argv);
+    const { values, positional, given } = await parseTargetOptions(clientOptions, argv);
     plaintext = values.plaintext || values.addr.plaintext === true;
     if (values.help) return await print(optionsHelp(clientOptions) + COMMANDS_HINT);
     const format: Format = values.json ? "json" : Deno.stdout.isTerminal() && !values.raw ? "human" : "raw";
     if (positional[0]?.toLowerCase() === "help") return await printHelp(positional.slice(1), format);
+    if (positional[0]?.toLowerCase() === "context") {
+      const { contextText } = await import("./context_command.ts");
+      return await print(contextText(positional.slice(1), stateFolder(), format));
+    }
     checkOneCommand(values, positional);
-    const colours = coloursFor(Deno.stdout.isTerminal(), values.color as ColourChoice);
+    if (values.addr.password !== undefined && given.get("addr")?.[0]?.source === "--addr") writeError(PASSWORD_SEEN);
+    const view = { format, colours: coloursFor(Deno.stdout.isTerminal(), values.color as ColourChoice) };
     const mode = liveModeOf(values, positional);
-    const target = resolveTarget(values);
-    if (mode === undefined && isListening(positional)) {
-      // The tools that few calls need are imported when they are needed.
-      const { runListening } = await import("./live/tools.ts");
-      return await reportingRefusals(positional, { format, colours }, () => {
-        return runListening(target, positional, { format, colours });
+    const target = await askIfWanted(values, resolveTarget(values));
+    if (mode !== undefined) {
+      const { runMode } = await import("./live/tools.ts");
+      return await withClient(target, (client) => {
+        return reportingRefusals(positional, view, () => runMode(mode, client, values, positional, view));
       });
     }
     const words = values.stdin ? [...positional, await readInput(Deno.stdin)] : positional;
+    if (words.length > 0) return await runCommand(target, words, view, values);
     // Without a terminal on both sides there is no user to prompt.
-    if (mode === undefined && words.length === 0 && !(Deno.stdin.isTerminal() && Deno.stdout.isTerminal())) {
-      const options = { format, quiet: values.quiet, stopOnError: values["stop-on-error"] };
-      return await pipeStandardInput(await settingsOf(target), options);
-    }
-    const client = await connectTo(target);
-    try {
-      if (mode !== undefined) {
-        const { runMode } = await import("./live/tools.ts");
-        return await reportingRefusals(positional, { format, colours }, () => {
-          return runMode(mode, client, values, positional, { format, colours });
-        });
-      }
-      if (words.length > 0) return await runOne(client, words, { format, colours, values });
-      return await runInteractive(client, target, new History(historyPath()), {
-        format,
-        colours,
-        hasPages: values.pager === "auto",
-      });
-    } finally {
-      client.disconnect();
-      await client.close();
-    }
+    if (Deno.stdin.isTerminal() && Deno.stdout.isTerminal()) return await prompt(target, view, values);
+    const { pipeStandardInput } = await import("./piped_main.ts");
+    return await pipeStandardInput(await settingsOf(target), {
+      format,
+      quiet: values.quiet,
+      stopOnError: values["stop-on-error"],
+      listen: async (words) => {
+        const { runListening } = await import("./live/tools.ts");
+        return await runListening(target, words, view);
+      },
+    });
   } catch (error) {
-    if (error instanceof UsageError || error instanceof StartError) return complain(error.message, Status.Usage);
-    if (error instanceof ConnectionError) {
-      const outcome = error.sent ? "; the command may have taken effect" : "";
-      return complain(error.message + (hintFor(error, plaintext) || outcome), Status.NoConnection);
-    }
-    if (error instanceof ReplyError) {
-      const reason = formatError(error, "raw").trimEnd();
-      return complain(withHint(`Cannot authenticate: ${reason}`, hintForPassword(error)), Status.Refused);
-    }
-    if (error instanceof OutputError) return complain(error.message, Status.Usage);
-    throw error;
+    return await explain(error, plaintext);
   }
 }
 
+const PASSWORD_SEEN = "inmem client: Warning: other users of this machine can see the password in this command's " +
+  "arguments; use INMEM_ADDR, --password-file or --askpass\n";
+
 const COMMANDS_HINT = '\n"inmem client help" lists the commands, "inmem client help COMMAND" explains one.\n' +
-  '"inmem client cluster" shows the servers behind a proxy, and with --watch again and again.\n';
+  '"inmem client cluster" shows the servers behind a proxy, and with --watch again and again.\n' +
+  '"inmem client context" lists, adds and removes servers under names of your own.\n';
 
 type Values = OptionValues<typeof clientOptions>;
 
-/** The options that need a command among the arguments. */
+/** Checks the options that need a command among the arguments. */
 function checkOneCommand(values: Values, words: readonly string[]): void {
   if (values.raw && values.json) throw new UsageError("Cannot use --raw together with --json: expected one of them");
   if (words.length > 0) return;
-  const option = values.stdin
-    ? "-x"
-    : values.out !== undefined
-    ? "--out"
-    : values["fail-nil"]
-    ? "--fail-nil"
-    : undefined;
+  const wanting = [["-x", values.stdin], ["--out", values.out !== undefined], [
+    "--fail-nil",
+    values["fail-nil"],
+  ]] as const;
+  const option = wanting.find(([, isGiven]) => isGiven)?.[0];
   if (option !== undefined) {
     throw new UsageError(`Cannot use ${option} without a command: expected the command after the options`);
   }
 }
 
-async function runOne(
-  client: Client,
-  words: Words,
-  { format, colours, values }: { format: Format; colours: Colours; values: Values },
-): Promise<number> {
-  return await reportingRefusals(words, { format, colours }, async () => {
-    if (isWatching(words)) {
-      const { runWatching } = await import("./live/tools.ts");
-      return await runWatching(client, words, { format, colours });
-    }
-    if (String(words[0]).toLowerCase() === "cluster") {
-      const width = Deno.stdout.isTerminal() ? terminalSize().columns : Infinity;
-      return await print(await clusterText(client, words, format, width, colours));
-    }
-    const { isNil, bytes } = await sendOne(client, words, {
-      format,
-      look: terminalLook(colours),
-      isExact: values.raw,
-      out: values.out,
+/** Runs the command of the arguments. The modules that few calls need are imported when they are needed. */
+async function runCommand(target: Target, words: Words, view: View, values: Values): Promise<number> {
+  if (isListening(words)) {
+    const { runListening } = await import("./live/tools.ts");
+    return await reportingRefusals(words, view, () => runListening(target, words, view));
+  }
+  if (String(words[0]).toLowerCase() === "cluster") {
+    return await withClient(target, (client) => {
+      return reportingRefusals(words, view, () => showCluster(client, words, view));
     });
-    await print(bytes);
-    if (!isNil) return Status.Done;
-    if (values.out !== undefined) return complain(`Cannot write "${values.out}": the reply is nil`, Status.Refused);
-    return values["fail-nil"] ? Status.Refused : Status.Done;
+  }
+  const link = await linkTo(target);
+  try {
+    return await reportingRefusals(words, view, async () => {
+      try {
+        return await sendAndPrint(link.send, words, view, values);
+      } catch (error) {
+        if (!await hasAuthenticated(link, error)) throw error;
+        // The command has had no effect, so it is sent again.
+        return await sendAndPrint(link.send, words, view, values);
+      }
+    });
+  } finally {
+    await link.close();
+  }
+}
+
+async function sendAndPrint(
+  send: Parameters<typeof sendOne>[0],
+  words: Words,
+  { format, colours }: View,
+  values: Values,
+): Promise<number> {
+  const options = { format, look: terminalLook(colours), isExact: values.raw, out: values.out };
+  const { isNil, bytes } = await sendOne(send, words, options);
+  await print(bytes);
+  if (!isNil) return Status.Done;
+  if (values.out !== undefined) return complain(`Cannot write "${values.out}": the reply is nil`, Status.Refused);
+  return values["fail-nil"] ? Status.Refused : Status.Done;
+}
+
+async function showCluster(client: Client, words: Words, view: View): Promise<number> {
+  if (isWatching(words)) {
+    const { runWatching } = await import("./live/tools.ts");
+    return await runWatching(client, words, view);
+  }
+  const { clusterText } = await import("./cluster.ts");
+  const width = Deno.stdout.isTerminal() ? terminalSize().columns : Infinity;
+  return await print(await clusterText(client, words, view.format, width, view.colours));
+}
+
+async function prompt(target: Target, { format, colours }: View, values: Values): Promise<number> {
+  const [{ History }, { runInteractive }] = await Promise.all([import("./history.ts"), import("./interactive.ts")]);
+  return await withClient(target, async (client) => {
+    // The password is asked for before the prompt, if the server requires one.
+    await client.send(["echo", ""]).catch((error) => hasAuthenticated(client, error));
+    return await runInteractive(client, target, new History(historyPath()), {
+      format,
+      colours,
+      hasPages: values.pager === "auto",
+    });
   });
+}
+
+async function withClient(target: Target, run: (client: Client) => Promise<number>): Promise<number> {
+  const client = await connectTo(target);
+  try {
+    return await run(client);
+  } finally {
+    client.disconnect();
+    await client.close();
+  }
+}
+
+/** Asks for the password if its absence is the reason of a refusal; returns whether the user has given it. */
+async function hasAuthenticated(link: { address: string; auth(password: string): Promise<void> }, error: unknown) {
+  if (!(error instanceof ReplyError) || error.code !== "NOAUTH") return false;
+  const { authenticateByQuestion, canAsk } = await import("../target/ask_password.ts");
+  if (!canAsk()) return false;
+  await authenticateByQuestion(link);
+  return true;
 }
 
 /** Runs a command; a refusal is written in place of its reply. */
 async function reportingRefusals(
   words: Words,
-  { format, colours }: { format: Format; colours: Colours },
+  { format, colours }: View,
   run: () => Promise<number>,
 ): Promise<number> {
   try {
@@ -162,6 +205,7 @@ async function reportingRefusals(
   } catch (error) {
     if (error instanceof RangeError) throw new UsageError(error.message, { cause: error });
     if (!(error instanceof ReplyError)) throw error;
+    const { adviceFor } = await import("./advice.ts");
     const text = formatError(error, format, colours) + (format === "json" ? "" : adviceFor(words, error, "call"));
     if (format === "raw") writeError(text);
     else await print(text);
@@ -169,7 +213,25 @@ async function reportingRefusals(
   }
 }
 
+/** Prints why the client ended, and returns the exit status. */
+async function explain(error: unknown, plaintext: boolean): Promise<number> {
+  if (error instanceof UsageError || error instanceof StartError) return complain(error.message, Status.Usage);
+  if (error instanceof ConnectionError) {
+    const outcome = error.sent ? "; the command may have taken effect" : "";
+    return complain(error.message + (hintFor(error, plaintext) || outcome), Status.NoConnection);
+  }
+  if (error instanceof ReplyError) {
+    const reason = formatError(error, "raw").trimEnd();
+    return complain(withHint(`Cannot authenticate: ${reason}`, hintForPassword(error)), Status.Refused);
+  }
+  if (error instanceof OutputError) return complain(error.message, Status.Usage);
+  const { QuestionEnded } = await import("../target/ask_password.ts");
+  if (error instanceof QuestionEnded) return complain(error.message, error.exitStatus);
+  throw error;
+}
+
 async function printHelp(topics: readonly string[], format: Format): Promise<number> {
+  const { helpText } = await import("./help.ts");
   const text = helpText(topics[0], Deno.stdout.isTerminal() ? terminalSize().columns : undefined);
   if (text === undefined) throw new UsageError(`No help for "${topics[0]}": "inmem client help" lists the commands`);
   return await print(format === "json" ? `${toJson(text)}\n` : text);
@@ -183,7 +245,7 @@ async function print(bytes: Uint8Array | string): Promise<number> {
   return Status.Done;
 }
 
-function complain(message: string, status: Status): Status {
+function complain(message: string, status: number): number {
   writeError(`inmem client: ${printable(message)}\n`);
   return status;
 }

@@ -15,7 +15,7 @@
  */
 
 import { encodeText } from "../bytes.ts";
-import type { Client, Value } from "../client/client.ts";
+import type { Value } from "../client/client.ts";
 import { messageOf, UsageError } from "../errors.ts";
 import { VALUE_SIZE_MAX_BYTES } from "../limits.ts";
 import { type Format, formatReply } from "./format.ts";
@@ -56,16 +56,17 @@ const INPUT_FIRST_BYTES = 64 * 1024;
  * is sent, since the reply to `getdel` cannot be had twice.
  *
  * @throws {UsageError} when the file cannot be written
- * @throws what {@linkcode Client.send} throws
+ * @param send sends a command to the server
+ * @throws what `send` throws
  */
 export async function sendOne(
-  client: Client,
+  send: (words: Words) => Promise<Value>,
   words: Words,
   { format, look, isExact, out }: OneCommandOptions,
 ): Promise<OneReply> {
   if (out !== undefined) await tryFile(out);
   const startedMs = performance.now();
-  const reply = await client.send(words);
+  const reply = await send(words);
   const isNil = reply === null;
   const bytes = isExact || out !== undefined && format !== "json"
     ? exactBytes(reply, words)

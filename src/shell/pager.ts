@@ -17,7 +17,7 @@
 
 import type { Colours } from "../terminal/colours.ts";
 import type { ScreenSize } from "../terminal/terminal.ts";
-import { cutToColumns, visitClusters } from "../terminal/typed_text.ts";
+import { columnsOf, cutToColumns, visitClusters } from "../terminal/typed_text.ts";
 import type { Key } from "./keys.ts";
 
 /** The functions that the pager uses. */
@@ -46,6 +46,8 @@ export class Pager {
   #at = 0;
   /** The rows of the line that is shown in part. */
   #rows: string[] = [];
+  /** The columns of the line at the bottom. */
+  #statusColumns = 0;
   #isActive = true;
 
   /** @param text the text, whose last line ends with a newline */
@@ -66,9 +68,16 @@ export class Pager {
     return at;
   }
 
-  /** Shows the line at the bottom again, after another size or another program on the screen. */
+  /** Shows the line at the bottom again, after another program has used the screen. */
   resume(): void {
     if (this.#isActive) this.#options.write(ERASE_ROW + this.#status());
+  }
+
+  /** Shows the line at the bottom again, after the terminal has wrapped it for another width. */
+  resize(): void {
+    if (!this.#isActive) return;
+    const above = Math.ceil(this.#statusColumns / this.#options.size().columns) - 1;
+    this.#options.write((above > 0 ? `\x1b[${above}A` : "") + "\r\x1b[J" + this.#status());
   }
 
   #apply({ name, text }: Key): void {
@@ -112,7 +121,9 @@ export class Pager {
   #status(): string {
     const percent = Math.floor(this.#at / this.#text.length * 100);
     const text = `-- ${percent} % -- Space: next page, Enter: next line, a: all, q: quit`;
-    return this.#options.colours.paint("faint", cutToColumns(text, this.#options.size().columns - 1));
+    const shown = cutToColumns(text, this.#options.size().columns - 1);
+    this.#statusColumns = columnsOf(shown);
+    return this.#options.colours.paint("faint", shown);
   }
 
   #end(): void {

@@ -12,6 +12,9 @@
  *   └ help, clear: outcomes that need no reply ───┴─────────► in their places among the replies
  * ```
  *
+ * A command that listens, such as `subscribe`, is the last one: its messages have no end that a line after them could
+ * wait for.
+ *
  * Blank lines and lines whose first word begins with `#` are comments.
  *
  * With `--stop-on-error` each command waits for the reply to the one before: commands that are in flight cannot be
@@ -42,14 +45,11 @@ import { type ReplyShape, shapeOf } from "./human.ts";
 import type { Format } from "./format.ts";
 import { helpText } from "./help.ts";
 import { readLines } from "./lines.ts";
+import { isListening } from "./live/live_words.ts";
 import { PendingLines } from "./pending_lines.ts";
 import { ReplyOutput } from "./reply_output.ts";
+import { Status } from "./status.ts";
 import { tokenize } from "./tokenizer.ts";
-
-/** The exit statuses of `inmem client`. */
-export const Status = { Done: 0, Refused: 1, Usage: 2, NoConnection: 3 } as const;
-/** One of {@linkcode Status}. */
-export type Status = typeof Status[keyof typeof Status];
 
 /** The streams that the piped client reads and writes. */
 export interface PipedStreams {
@@ -65,6 +65,8 @@ export interface PipedOptions {
   readonly quiet?: boolean;
   /** Whether the first refused command ends the run. */
   readonly stopOnError?: boolean;
+  /** Shows the messages of a command that listens, after the output of all lines before it. Returns its exit status. */
+  readonly listen: (words: readonly Uint8Array[]) => Promise<number>;
 }
 
 /** The progress of a run. */
@@ -86,13 +88,14 @@ const COMMENT = 0x23;
 /**
  * Runs commands until the input ends.
  *
- * @returns `Refused` when at least one was refused; `NoConnection` when the connection was lost
+ * @returns `Refused` when at least one was refused; `NoConnection` when the connection was lost; otherwise the status
+ *   of the command that listened, if there was one
  */
 export async function runPiped(
   settings: ConnectionSettings,
   streams: PipedStreams,
   options: PipedOptions,
-): Promise<Status> {
+): Promise<number> {
   const run = new PipedRun(settings, streams, options);
   return await run.run(streams.input);
 }
@@ -104,6 +107,7 @@ export class PipedRun implements ReplyConsumer {
   readonly #format: Format;
   readonly #isQuiet: boolean;
   readonly #stopsOnError: boolean;
+  readonly #listen: PipedOptions["listen"];
   readonly #output: Output;
   readonly #errors: Output;
   readonly #replies: ReplyOutput;
@@ -119,6 +123,8 @@ export class PipedRun implements ReplyConsumer {
   readonly #stopped = Promise.withResolvers<void>();
   /** The words of the present line are views of this buffer. */
   #words = new Uint8Array(LINE_SIZE_KEEP_BYTES);
+  /** The last command, if it listens. */
+  #listening: readonly Uint8Array[] | undefined;
   /** The reply that `cluster` waits for. */
   #awaited: PromiseWithResolvers<Value> | undefined;
 
@@ -128,6 +134,7 @@ export class PipedRun implements ReplyConsumer {
     this.#format = options.quiet && options.format === "human" ? "raw" : options.format;
     this.#isQuiet = options.quiet ?? false;
     this.#stopsOnError = options.stopOnError ?? false;
+    this.#listen = options.listen;
     this.#output = new Output(output);
     this.#errors = output === errors ? this.#output : new Output(errors);
     this.#replies = new ReplyOutput(this.#output, this.#format);
@@ -140,7 +147,7 @@ export class PipedRun implements ReplyConsumer {
    * @throws {ReplyError} when the password is refused
    * @throws {OutputError} when the output cannot be written
    */
-  async run(input: AsyncIterable<Uint8Array>): Promise<Status> {
+  async run(input: AsyncIterable<Uint8Array>): Promise<number> {
     await this.#open();
     try {
       const reading = this.#readAll(input);
@@ -153,10 +160,31 @@ export class PipedRun implements ReplyConsumer {
     } finally {
       await this.#stream!.close();
     }
+    await this.#flushed();
+    if (this.#listening === undefined || this.#isOver) return this.#status;
+    const status = await this.#showMessages(this.#listening);
+    await this.#flushed();
+    return status === Status.Done ? this.#status : status;
+  }
+
+  async #flushed(): Promise<void> {
     await this.#output.flushed();
     await this.#errors.flushed();
     if (this.#output.failure !== undefined) throw this.#output.failure;
-    return this.#status;
+  }
+
+  async #showMessages(words: readonly Uint8Array[]): Promise<number> {
+    const { lines } = this.counts;
+    try {
+      return await this.#listen(words);
+    } catch (error) {
+      if (error instanceof ReplyError) {
+        this.#refuse(lines, error);
+        this.#replies.flush();
+      } else if (error instanceof ConnectionError) this.#fail(`line ${lines}: ${error.message}`, Status.NoConnection);
+      else throw error;
+      return this.#status;
+    }
   }
 
   async #open(): Promise<void> {
@@ -242,6 +270,10 @@ export class PipedRun implements ReplyConsumer {
   /** Runs a line that is not sent as it is. */
   #takeOwn(name: string, words: readonly Uint8Array[]): boolean | Promise<boolean> {
     if (name === "exit" || name === "quit") return false;
+    if (isListening(words)) {
+      this.#listening = words.map((word) => word.slice());
+      return false;
+    }
     if (name === "cluster") return this.#takeCluster(words.map((word) => word.slice()));
     if (name !== "help") return true;
     const topic = words[1] === undefined ? "" : decodeText(words[1]);
@@ -447,7 +479,7 @@ function describe(words: readonly Uint8Array[]): Command {
   return {
     name,
     specification,
-    isOwn: OWN_NAMES.includes(name),
+    isOwn: OWN_NAMES.includes(name) || isListening(words),
     shape: Array.isArray(specification?.textReply) ? "byWords" : shapeOf([name]),
     isRun: specification?.transactionStep === "run",
     hasDelay: specification !== undefined &&

@@ -13,7 +13,7 @@
 import type { ConnectionSettings } from "../client/client.ts";
 import type { Sink } from "../terminal/output.ts";
 import { formatCount, ProgressLine } from "../terminal/progress.ts";
-import { type PipedCounts, type PipedOptions, PipedRun, type Status } from "./piped.ts";
+import { type PipedCounts, type PipedOptions, PipedRun } from "./piped.ts";
 
 /** The file that standard input is, on every system that has one. */
 const STANDARD_INPUT = "/dev/stdin";
@@ -23,7 +23,7 @@ const STANDARD_INPUT = "/dev/stdin";
  *
  * @throws what {@linkcode PipedRun.run} throws
  */
-export async function pipeStandardInput(settings: ConnectionSettings, options: PipedOptions): Promise<Status> {
+export async function pipeStandardInput(settings: ConnectionSettings, options: PipedOptions): Promise<number> {
   const input = Deno.stdin.readable;
   const isShown = Deno.stderr.isTerminal() && (options.quiet === true || !Deno.stdout.isTerminal());
   if (!isShown) {
@@ -37,7 +37,11 @@ export async function pipeStandardInput(settings: ConnectionSettings, options: P
       return await Deno.stderr.write(source);
     },
   };
-  const run = new PipedRun(settings, { output: Deno.stdout, errors }, options);
+  const listen: PipedOptions["listen"] = async (words) => {
+    await progress.end();
+    return await options.listen(words);
+  };
+  const run = new PipedRun(settings, { output: Deno.stdout, errors }, { ...options, listen });
   const progress = new ProgressLine({
     label: "run",
     unit: "commands",

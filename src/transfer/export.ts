@@ -17,6 +17,7 @@ import { printable } from "../terminal/printable_text.ts";
 import { formatCount, formatTime, ProgressLine } from "../terminal/progress.ts";
 import { CsvWriter } from "./csv_writer.ts";
 import { type ExportCounts, exportKeys } from "./exporter.ts";
+import { countKeys } from "./import_report.ts";
 import { JsonLinesWriter } from "./json_lines_writer.ts";
 
 type Values = OptionValues<typeof exportOptions>;
@@ -76,7 +77,7 @@ async function run(values: Values): Promise<void> {
     const seconds = (performance.now() - startMs) / 1000;
     const rate = `in ${formatTime(seconds)}, ${formatCount(counts.exported / seconds)} keys/s`;
     const vanished = counts.vanished > 0 ? `; ${formatCount(counts.vanished)} were removed meanwhile` : "";
-    console.error(`${formatCount(counts.exported)} keys exported${vanished} (${rate})`);
+    console.error(`${countKeys(counts.exported)} exported${vanished} (${rate})`);
   } finally {
     client.disconnect();
     await client.close();

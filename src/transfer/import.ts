@@ -19,8 +19,8 @@ import { formatCount, formatTime, ProgressLine } from "../terminal/progress.ts";
 import { ByteSource } from "./byte_source.ts";
 import { CsvReader } from "./csv_reader.ts";
 import { type EntryReader, InputError } from "./entry_reader.ts";
-import { type ExistingKeys, importEntries, KeyRefusedError } from "./importer.ts";
-import { ImportReport } from "./import_report.ts";
+import { type ExistingKeys, importEntries, InterruptedError, KeyRefusedError } from "./importer.ts";
+import { countKeys, ImportReport } from "./import_report.ts";
 import { JsonLinesReader } from "./json_lines_reader.ts";
 import { Crc64 } from "./rdb/crc64.ts";
 import { RdbReader } from "./rdb/rdb_reader.ts";
@@ -30,13 +30,14 @@ type Values = OptionValues<typeof importOptions>;
 type Format = "rdb" | "jsonl" | "csv";
 
 /** The exit statuses. */
-const Status = { Done: 0, Refused: 1, Usage: 2, NoConnection: 3 } as const;
+const Status = { Done: 0, Refused: 1, Usage: 2, NoConnection: 3, Interrupted: 130 } as const;
 
 /**
  * Runs `inmem import`.
  *
  * @param argv the arguments after `import`
- * @returns the exit status: 0 done, 1 the server refused a key, or it exists, 2 wrong usage or input, 3 no connection
+ * @returns the exit status: 0 done, 1 the server refused a key, or it exists, 2 wrong usage or input, 3 no connection,
+ *   130 ended by Ctrl-C
  */
 export async function importMain(argv: readonly string[]): Promise<number> {
   const report = new ImportReport();
@@ -60,6 +61,7 @@ export async function importMain(argv: readonly string[]): Promise<number> {
 }
 
 function statusOf(error: InmemError): number {
+  if (error instanceof InterruptedError) return Status.Interrupted;
   if (error instanceof ConnectionError) return Status.NoConnection;
   if (error instanceof KeyRefusedError || error instanceof ReplyError) return Status.Refused;
   if (error instanceof UsageError || error instanceof StartError || error instanceof InputError) return Status.Usage;
@@ -153,10 +155,19 @@ class ImportRun {
     const report = this.#report;
     const read = () => ({ done: report.done, used: reader.usedBytes, total: size });
     const line = new ProgressLine({ label: "import", unit: "keys", read });
-    const options = { existing, database, skipsUnsupported: values["skip-unsupported"] };
+    const interruption = new AbortController();
+    const interrupt = () => {
+      // A second Ctrl-C ends the process.
+      Deno.removeSignalListener("SIGINT", interrupt);
+      interruption.abort();
+    };
+    const { signal } = interruption;
+    const options = { existing, database, skipsUnsupported: values["skip-unsupported"], signal };
+    Deno.addSignalListener("SIGINT", interrupt);
     try {
       await importEntries(reader, settings, options, report, this.#begin);
     } finally {
+      if (!signal.aborted) Deno.removeSignalListener("SIGINT", interrupt);
       await line.end();
     }
     const seconds = (performance.now() - startMs) / 1000;
@@ -220,5 +231,9 @@ async function formatByContent(source: ByteSource): Promise<Format> {
 }
 
 function summaryOf(contents: Contents): string {
-  return contents.keys.size === 0 ? "The file is valid: no keys" : `The file is valid: ${describeDatabases(contents)}`;
+  const { keys } = contents;
+  if (keys.size === 0) return "The file is valid: no keys";
+  const [only] = keys.size === 1 ? keys : [];
+  if (only === undefined || only[0] !== 0) return `The file is valid: ${describeDatabases(contents)}`;
+  return `The file is valid: ${countKeys(only[1])}`;
 }

@@ -45,7 +45,7 @@ export class ImportReport {
 
   /** Returns the counts as a sentence, without its full stop. */
   text(): string {
-    const parts = [`${keys(this.imported)} imported`];
+    const parts = [`${countKeys(this.imported)} imported`];
     const left: string[] = [];
     if (this.existing > 0) left.push(`${formatCount(this.existing)} that exist`);
     if (this.expired > 0) left.push(`${formatCount(this.expired)} expired`);
@@ -63,13 +63,14 @@ export class ImportReport {
     if (this.partialKey !== undefined) sentences.push(`Key ${nameOf(this.partialKey)} is imported in part.`);
     if (this.unconfirmedKey !== undefined) {
       const first = nameOf(this.unconfirmedKey);
-      sentences.push(`Whether the next ${keys(this.unconfirmed)} are imported, from ${first} on, is not known.`);
+      sentences.push(`Whether the next ${countKeys(this.unconfirmed)} are imported, from ${first} on, is not known.`);
     }
     return sentences.join(" ");
   }
 }
 
-function keys(count: number): string {
+/** Returns a number of keys as text. */
+export function countKeys(count: number): string {
   return count === 1 ? "1 key" : `${formatCount(count)} keys`;
 }
 

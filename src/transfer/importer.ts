@@ -41,6 +41,8 @@ export interface ImportOptions {
   readonly database: number | undefined;
   /** Whether what inmem does not have is left out. */
   readonly skipsUnsupported: boolean;
+  /** Ends the import early: nothing more is sent, and the replies to what was sent are counted. */
+  readonly signal?: AbortSignal;
 }
 
 /** A key was refused, or exists. */
@@ -48,6 +50,14 @@ export class KeyRefusedError extends InmemError {
   override readonly name = "KeyRefusedError";
   constructor(message: string) {
     super("REFUSED", message);
+  }
+}
+
+/** The import was ended by a signal. */
+export class InterruptedError extends InmemError {
+  override readonly name = "InterruptedError";
+  constructor() {
+    super("INTERRUPTED", "Interrupted");
   }
 }
 
@@ -73,6 +83,7 @@ interface HeldKey {
  * @throws {InputError} when the input is damaged
  * @throws {KeyRefusedError} when the server refuses a key, or it exists
  * @throws {ConnectionError} when the connection is lost
+ * @throws {InterruptedError} when `signal` is aborted
  */
 export async function importEntries(
   reader: EntryReader,
@@ -135,7 +146,7 @@ class Importer implements ReplyConsumer {
     if (kind === SET && reply.isOk) this.#imported();
     else if (reply.isRefusal) this.#refuse(reply.refusal());
     else if (kind === EXISTS) this.#answers.push(reply.integer());
-    else if (kind === SET) this.#exists(inFlight.key(), inFlight.position);
+    else if (kind === SET) this.#existsAlready();
     else if (kind === LAST) this.#imported();
     else this.#importedPart();
     inFlight.shift();
@@ -151,6 +162,14 @@ class Importer implements ReplyConsumer {
     if (this.#report.partialKey !== undefined) return;
     this.#report.partialKey = this.#inFlight.key();
     this.#partialPosition = this.#inFlight.position;
+  }
+
+  /** Takes the reply that the oldest key in flight exists. */
+  #existsAlready(): void {
+    const inFlight = this.#inFlight;
+    // A copy of each key would take longer than the rest.
+    if (this.#options.existing === "skip") this.#report.existing++;
+    else this.#exists(inFlight.key(), inFlight.position);
   }
 
   #exists(key: Uint8Array, position: number): void {
@@ -170,7 +189,7 @@ class Importer implements ReplyConsumer {
   }
 
   get #isStopped(): boolean {
-    return this.#refusal !== undefined || this.#stream.lost !== undefined;
+    return this.#refusal !== undefined || this.#stream.lost !== undefined || this.#options.signal?.aborted === true;
   }
 
   async #readAll(): Promise<void> {
@@ -191,7 +210,7 @@ class Importer implements ReplyConsumer {
           break;
         case Step.NeedsInput:
           await this.#flush();
-          await reader.advance();
+          await this.#advance();
           continue;
         case Step.Unsupported:
           this.#unsupported();
@@ -202,6 +221,20 @@ class Importer implements ReplyConsumer {
       if (this.#held.length > IMPORT_HELD_BYTES || this.#heldKeys.length > IMPORT_HELD_KEYS_COUNT) {
         await this.#release();
       } else if (this.#batch.length > IMPORT_BATCH_BYTES) await this.#flush();
+    }
+  }
+
+  /** Gets more input. A pipe may stay silent for ever after the import was ended. */
+  async #advance(): Promise<void> {
+    const { signal } = this.#options;
+    if (signal === undefined) return await this.#reader.advance();
+    const aborted = Promise.withResolvers<void>();
+    const abort = () => aborted.resolve();
+    signal.addEventListener("abort", abort, { once: true });
+    try {
+      await Promise.race([this.#reader.advance(), aborted.promise]);
+    } finally {
+      signal.removeEventListener("abort", abort);
     }
   }
 
@@ -394,6 +427,7 @@ class Importer implements ReplyConsumer {
       throw new ConnectionError(stream.address, stream.lost.message, stream.lost.sent, { cause: stream.lost });
     }
     if (this.#refusal !== undefined) throw this.#refusal;
+    if (this.#options.signal?.aborted) throw new InterruptedError();
   }
 
   #countUnconfirmed(requestCount: number): void {

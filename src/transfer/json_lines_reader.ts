@@ -29,8 +29,8 @@ import { Span } from "./span.ts";
 import { tooLarge } from "./value_sizes.ts";
 
 const LF = 0x0a;
-const FIELDS = ["key", "type", "value", "expiresAt", "ttlMs", "more", "continued"];
-const TYPES: readonly unknown[] = ["string", "list", "set", "hash"];
+const FIELDS: ReadonlySet<string> = new Set(["key", "type", "value", "expiresAt", "ttlMs", "more", "continued"]);
+const TYPES: ReadonlySet<unknown> = new Set(["string", "list", "set", "hash"]);
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
@@ -149,9 +149,10 @@ export class JsonLinesReader extends EntryReader {
   #entry(entry: Record<string, unknown>): Step | undefined {
     const { key, type = "string", value } = entry;
     for (const name of Object.keys(entry)) {
-      if (!FIELDS.includes(name)) throw new LineError(`field "${name}" is unknown: expected ${FIELDS.join(", ")}`);
+      if (FIELDS.has(name)) continue;
+      throw new LineError(`field "${name}" is unknown: expected ${[...FIELDS].join(", ")}`);
     }
-    if (!TYPES.includes(type)) throw new LineError(`its type is ${JSON.stringify(type)}: expected ${TYPES.join(", ")}`);
+    if (!TYPES.has(type)) throw new LineError(`its type is ${JSON.stringify(type)}: expected ${[...TYPES].join(", ")}`);
     const isContinued = flag(entry, "continued");
     const hasMore = flag(entry, "more");
     if (isContinued !== this.#isOpen) {
@@ -178,6 +179,7 @@ export class JsonLinesReader extends EntryReader {
   }
 
   #deadline({ expiresAt, ttlMs }: Record<string, unknown>): number {
+    if (expiresAt === undefined && ttlMs === undefined) return NO_DEADLINE;
     if (expiresAt !== undefined && ttlMs !== undefined) throw new LineError('it has "expiresAt" and "ttlMs"');
     for (const [name, value] of Object.entries({ expiresAt, ttlMs })) {
       if (value === undefined) continue;
@@ -204,7 +206,8 @@ function parse(text: string): Record<string, unknown> {
 }
 
 function flag(entry: Record<string, unknown>, name: string): boolean {
-  const value = entry[name] ?? false;
+  const value = entry[name];
+  if (value === undefined) return false;
   if (typeof value !== "boolean") throw new LineError(`its "${name}" is ${JSON.stringify(value)}: expected true`);
   return value;
 }

@@ -12,6 +12,8 @@ import { copyBytes, decodeText, encodeText, equalBytes, formatInteger, INTEGER_T
 import { BUFFER_KEEP_MAX_BYTES } from "../limits.ts";
 
 const INITIAL_BYTES = 64;
+/** Text up to this length is encoded by a loop as long as it is ASCII. */
+const SHORT_TEXT_MAX_LENGTH = 64;
 
 const encoder = new TextEncoder();
 
@@ -54,6 +56,14 @@ export class Span {
 
   /** Becomes the UTF-8 encoding of a text. */
   setText(text: string): void {
+    const { length } = text;
+    if (length <= SHORT_TEXT_MAX_LENGTH) {
+      const target = this.own(3 * length);
+      let i = 0;
+      for (let unit; i < length && (unit = text.charCodeAt(i)) < 0x80; i++) target[i] = unit;
+      this.length = length;
+      if (i === length) return;
+    }
     const { written } = encoder.encodeInto(text, this.own(3 * text.length));
     this.length = written;
   }

@@ -13,6 +13,7 @@ import {
 } from "../../src/role/options.ts";
 import { readPasswords } from "../../src/role/password.ts";
 import { parseDuration, parsePercent, parseSize } from "../../src/role/quantities.ts";
+import { exportOptions, importOptions } from "../../src/role/transfer_options.ts";
 import { OPTION_TABLES } from "../support/pages.ts";
 
 Deno.test("parseOptions() returns typed values, and defaults", () => {
@@ -118,7 +119,7 @@ Deno.test("parseOptions() does not parse what follows a client's command", () =>
 Deno.test("parseOptions() refuses wrong options with one line", () => {
   const cases: [argv: string[], message: string][] = [
     [["--adr", ":1"], 'Cannot use unknown option "--adr": did you mean --addr?'],
-    [["-max-memroy=1gb"], 'Cannot use unknown option "--max-memroy": did you mean --max-memory?'],
+    [["-max-memroy=1gb"], 'Cannot use unknown option "-max-memroy": did you mean --max-memory?'],
     [["--zzzzzz"], 'Cannot use unknown option "--zzzzzz": expected one that --help lists'],
     [["--constructor"], 'Cannot use unknown option "--constructor": expected one that --help lists'],
     [["--addr"], "Cannot use --addr without a value: expected --addr HOST:PORT"],
@@ -298,4 +299,27 @@ Deno.test("readPasswords() reads a private file, or else the environment", () =>
     else Deno.env.set("INMEM_PASSWORD", before);
     Deno.removeSync(folder, { recursive: true });
   }
+});
+
+Deno.test("parseOptions() tells users of redis-cli what does the same in client tools, and only there", () => {
+  const cases: [string, string][] = [
+    ["-h 10.0.0.1 -p 6379 ping", 'Cannot use -h "10.0.0.1": -h is --help here; a server is --addr 10.0.0.1:6379'],
+    ["-p 6379 -h cache ping", 'Cannot use unknown option "-p": a server is --addr cache:6379'],
+    ["-h cache", 'Cannot use -h "cache": -h is --help here; a server is --addr cache'],
+    ["-p 6379 ping", 'Cannot use unknown option "-p": a server is --addr 127.0.0.1:6379'],
+    ["-n 0 ping", 'Cannot use unknown option "-n": there is one database'],
+    ["--tls ping", 'Cannot use unknown option "--tls": TLS is used unless --plaintext is given'],
+  ];
+  const tables: OptionTable[] = [clientOptions, exportOptions, importOptions];
+  for (const table of tables) {
+    for (const [words, message] of cases) {
+      assertThrows(() => parseOptions(table, words.split(" ")), UsageError, message);
+    }
+    assertThrows(() => parseOptions(table, ["-a", "pw"]), UsageError, "INMEM_PASSWORD");
+    for (const words of [["-h"], ["--help"], ["-help"]]) {
+      assertEquals((parseOptions(table, words).values as { help?: unknown }).help, true);
+    }
+  }
+  assertEquals(parseOptions(serverOptions, ["-h", "x"]).values.help, true);
+  assertThrows(() => parseOptions(serverOptions, ["-n", "0"]), UsageError, "expected one that --help lists");
 });

@@ -75,4 +75,6 @@ Deno.test("complete() offers types and names of commands as arguments", () => {
   assertEquals(complete("command docs geta").words, []);
   assertEquals(complete("command docs getr").words, ["getrange "]);
   assertEquals(complete("5 hgeta").words, ["hgetall "]);
+  assertEquals(complete("cluster --w").words, ["--watch "]);
+  assertEquals(complete("clear ").words, []);
 });

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { EXAMPLES } from "../../src/catalog/examples.ts";
 import { COMMANDS } from "../../src/catalog/specification.ts";
 import { GROUPS, helpText, LOCAL_COMMANDS } from "../../src/shell/help.ts";
 
@@ -66,4 +67,18 @@ Deno.test("helpText() breaks lines at blanks, and fits every width", () => {
 
 Deno.test("helpText() sets no line wider than is readable", () => {
   for (const line of helpText("", 200)!.split("\n")) assert(line.length <= 120, line);
+});
+
+Deno.test("helpText() explains every word in capitals of every command, and shows an example", () => {
+  for (const { name, syntax } of COMMANDS) {
+    const text = joined(helpText(name));
+    const explanations = text.slice(text.indexOf(syntax) + syntax.length);
+    // The client has its own `quit`.
+    if (name === "quit") continue;
+    for (const [word] of syntax.matchAll(/\b[A-Z]{2,}\b/g)) {
+      assertMatch(explanations, new RegExp(`\\b${word}\\b[a-z0 -]* [A-Z][a-z]+ .*\\.`), `${name} ${word}`);
+    }
+    assertStringIncludes(text, "example: ");
+    assertStringIncludes(text, joined(EXAMPLES[name]!.join(" ")));
+  }
 });

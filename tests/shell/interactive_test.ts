@@ -311,6 +311,11 @@ terminalTest(
     await terminal.see("(integer) 7");
     await terminal.type("size 'one\r");
     await terminal.seeLine("…> a quote is open; Ctrl-C drops the command");
+    // Ctrl-D ends only the statement.
+    await terminal.type("\x04");
+    await terminal.seeLine(prompt.trimEnd());
+    await terminal.type("size 'one\r");
+    await terminal.seeLine("…> a quote is open; Ctrl-C drops the command");
     await terminal.type("\x03");
     await terminal.seeLine(prompt.trimEnd());
     await terminal.type("# comment\r2 count\r");

@@ -2,10 +2,12 @@ import { assert, assertEquals } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
 import type { Argument, Value } from "../../src/client/client.ts";
 import { COMPLETION_NAMES_MAX_COUNT } from "../../src/limits.ts";
+import { connect } from "../../src/client/client.ts";
 import { complete, type Completion } from "../../src/shell/completion.ts";
 import { completeNames } from "../../src/shell/live_names.ts";
 import { tokenize } from "../../src/shell/tokenizer.ts";
 import { encodeTyped } from "../../src/terminal/typed_text.ts";
+import { clustered } from "../support/proxy_rig.ts";
 
 /** Returns the completion of a line by a server with these keys, and the requests that it got. */
 async function completedWith(
@@ -111,3 +113,25 @@ Deno.test("completeNames() offers channels and settings", async () => {
   });
   assertEquals(settings.words, ["maxmemory "]);
 });
+
+Deno.test(
+  "completeNames() finds keys of any bytes on a server and through the proxy",
+  clustered(2, async (rig, servers) => {
+    const names = ["*", "?x", "[a-z]", "[", "]", "\\\\", "^", "plain", "a b", "日本", '"', "'"].map(encodeText);
+    names.push(Uint8Array.of(0), Uint8Array.of(0xff, 0x2a), Uint8Array.of(0x1b, 0x5b, 0x6d), Uint8Array.of(0x5c, 0x3f));
+    const addresses = [servers[0]!.address.port, rig.proxy.address.port].map((port) => `127.0.0.1:${port}`);
+    for (const addr of addresses) {
+      await using client = await connect({ addr, plaintext: true });
+      await client.send(["flushall"]);
+      for (const name of names) await client.send(["set", name, "1"]);
+      for (const name of names) {
+        // The first byte in quotes, as it can be typed, finds exactly the names that begin with it.
+        const typed = `"\\x${name[0]!.toString(16).padStart(2, "0")}`;
+        const { words } = await completeNames(complete(`get ${typed}`), (request) => client.send(request));
+        const found = words.map((word) => tokenize(encodeTyped(word))[0]!);
+        const expected = names.filter((other) => other[0] === name[0]);
+        assertEquals(found.map((each) => each.toHex()).sort(), expected.map((each) => each.toHex()).sort(), typed);
+      }
+    }
+  }),
+);

@@ -8,7 +8,7 @@ import { Screen } from "../support/screen.ts";
 
 /** A pager on a screen of ten rows. */
 class Rig {
-  readonly screen: Screen;
+  screen: Screen;
   readonly pager: Pager;
   readonly events: string[] = [];
 
@@ -76,6 +76,14 @@ Deno.test("Pager ends at the keys that people try, and leaves later keys", () =>
   assertEquals(rig.events, ["suspend"]);
   rig.pager.resume();
   assertEquals(rig.rows.length, 10);
+  // A narrower terminal has wrapped the line at the bottom.
+  const narrow = new Rig(TEXT);
+  const screen = new Screen(30, 10);
+  screen.write([...LINES.slice(0, 5), narrow.rows.at(-1)!].join("\r\n"));
+  narrow.screen = screen;
+  narrow.pager.resize();
+  assertEquals(narrow.rows.slice(0, -1), LINES.slice(0, 5));
+  assert(/^-- \d+ % -- Space.*…$/.test(narrow.rows.at(-1)!));
   // The last page needs no key.
   const short = new Rig(LINES.slice(0, 12).join("\n") + "\n");
   short.type(" ");

@@ -2,10 +2,12 @@ import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes 
 import { decodeText, encodeText } from "../../src/bytes.ts";
 import { connectionSettings } from "../../src/client/client.ts";
 import type { Value } from "../../src/client/client.ts";
+import { ConnectionError, ReplyError } from "../../src/errors.ts";
 import { LINE_SIZE_MAX_BYTES } from "../../src/limits.ts";
 import { formatReply } from "../../src/shell/format.ts";
 import type { Sink } from "../../src/terminal/output.ts";
-import { type PipedOptions, runPiped, Status } from "../../src/shell/piped.ts";
+import { type PipedOptions, runPiped } from "../../src/shell/piped.ts";
+import { Status } from "../../src/shell/status.ts";
 import { FakeServer } from "../support/fake_server.ts";
 import type { FakeHandler } from "../support/fake_server.ts";
 import { pause } from "../support/pause.ts";
@@ -28,8 +30,13 @@ class Collector implements Sink {
   }
 }
 
+/** Fails the test of lines that do not listen. */
+function listen(): Promise<number> {
+  throw new Error("No command listens");
+}
+
 interface Run {
-  status: Status;
+  status: number;
   output: string;
   errors: string;
   requests: string[][];
@@ -45,7 +52,7 @@ async function runLines(
   const output = new Collector(limitBytes);
   const errors = new Collector();
   const chunks = typeof input === "string" ? ReadableStream.from([encodeText(input)]) : input;
-  const status = await runPiped(settings, { input: chunks, output, errors }, { format, ...options });
+  const status = await runPiped(settings, { input: chunks, output, errors }, { format, listen, ...options });
   return { status, output: output.text, errors: errors.text, requests: server.requests };
 }
 
@@ -173,7 +180,7 @@ Deno.test("runPiped() keeps few large replies in flight", async () => {
     },
   };
   const input = ReadableStream.from([encodeText("get big\n".repeat(100))]);
-  assertEquals(await runPiped(settings, { input, output, errors: output }, { format: "raw" }), Status.Done);
+  assertEquals(await runPiped(settings, { input, output, errors: output }, { format: "raw", listen }), Status.Done);
   assertEquals([askedCount, writtenBytes], [100, 100 * (value.length + 1)]);
   assert(mostAhead <= 20, `${mostAhead} replies of a megabyte were asked for and not written`);
 });
@@ -216,7 +223,10 @@ Deno.test("runPiped() writes a reply before more input has arrived", async () =>
       return Promise.resolve(source.length);
     },
   };
-  assertEquals(await runPiped(settings, { input: input(), output, errors: output }, { format: "raw" }), Status.Done);
+  assertEquals(
+    await runPiped(settings, { input: input(), output, errors: output }, { format: "raw", listen }),
+    Status.Done,
+  );
   assertEquals(written, ["1\n", "2\n"]);
 });
 
@@ -316,7 +326,7 @@ Deno.test("runPiped() formats each kind of reply as a single command does", asyn
       },
     };
     const input = ReadableStream.from([encodeText(lines)]);
-    assertEquals(await runPiped(settings, { input, output, errors: new Collector() }, { format }), Status.Done);
+    assertEquals(await runPiped(settings, { input, output, errors: new Collector() }, { format, listen }), Status.Done);
     const expected = names.flatMap((name) => [...formatReply(VALUES[name]!, format)]);
     assertEquals(chunks.flatMap((chunk) => [...chunk]), expected, format);
   }
@@ -348,7 +358,7 @@ Deno.test("runPiped() connects again when the connection was lost between two li
   const settings = await connectionSettings({ addr: `127.0.0.1:${server.port}`, plaintext: true });
   const output = new Collector();
   const errors = new Collector();
-  assertEquals(await runPiped(settings, { input: input(), output, errors }, { format: "raw" }), Status.Done);
+  assertEquals(await runPiped(settings, { input: input(), output, errors }, { format: "raw", listen }), Status.Done);
   assertEquals([output.text, errors.text, server.connectionCount], ["1\n2\n", "", 2]);
 });
 
@@ -368,7 +378,10 @@ Deno.test("runPiped() names the line that cannot be sent when it cannot connect 
       return Promise.resolve(source.length);
     },
   };
-  assertEquals(await runPiped(settings, { input: input(), output, errors }, { format: "raw" }), Status.NoConnection);
+  assertEquals(
+    await runPiped(settings, { input: input(), output, errors }, { format: "raw", listen }),
+    Status.NoConnection,
+  );
   assertMatch(
     errors.text,
     /^inmem client: line 3: Cannot connect to .*; it was not sent, and nothing after it is run\n$/,
@@ -399,11 +412,37 @@ Deno.test("runPiped() bounds what waits for a slow reader of its output", async 
     },
   };
   const input = ReadableStream.from([encodeText("get big\n".repeat(400))]);
-  const running = runPiped(settings, { input, output, errors: output }, { format: "raw" });
+  const running = runPiped(settings, { input, output, errors: output }, { format: "raw", listen });
   await pause(200);
   const askedCount = server.requests.length;
   assert(askedCount < 200, `${askedCount} values were asked for while none was written`);
   released.resolve();
   assertEquals(await running, Status.Done);
   assertEquals(writtenBytes, 400 * (value.length + 1));
+});
+
+Deno.test("runPiped() listens after all lines before the command, and reads none after it", async () => {
+  const listened: string[][] = [];
+  const outcome = async (status: number | Error, lines = "echo a\necho b\nSUBSCRIBE 'a b'\necho c\n") => {
+    const listening: PipedOptions["listen"] = (words) => {
+      listened.push(words.map((word) => decodeText(word)));
+      return status instanceof Error ? Promise.reject(status) : Promise.resolve(status);
+    };
+    const { requests, ...rest } = await runLines(lines, answer, { listen: listening });
+    assertEquals(requests.map(([, argument]) => argument), ["a", "b"]);
+    return rest;
+  };
+  assertEquals(await outcome(0), { status: 0, output: "a\nb\n", errors: "" });
+  assertEquals(await outcome(143), { status: 143, output: "a\nb\n", errors: "" });
+  assertEquals(await outcome(new ReplyError("NOAUTH", "no")), {
+    status: Status.Refused,
+    output: "a\nb\n",
+    errors: "line 3: NOAUTH no\n",
+  });
+  assertEquals(await outcome(new ConnectionError("x:1", "Lost the connection to x:1", false)), {
+    status: Status.NoConnection,
+    output: "a\nb\n",
+    errors: "inmem client: line 3: Lost the connection to x:1\n",
+  });
+  assertEquals(listened, new Array(4).fill(["SUBSCRIBE", "a b"]));
 });

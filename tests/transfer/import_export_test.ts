@@ -4,11 +4,13 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { decodeText, encodeText } from "../../src/bytes.ts";
 import { type Client, connect, connectionSettings } from "../../src/client/client.ts";
 import { ConnectionError } from "../../src/errors.ts";
+import { ByteSource } from "../../src/transfer/byte_source.ts";
 import { CsvWriter } from "../../src/transfer/csv_writer.ts";
 import { type EntryReader, InputError } from "../../src/transfer/entry_reader.ts";
 import { type ExportCounts, exportKeys, type ExportOptions } from "../../src/transfer/exporter.ts";
-import { importEntries, type ImportOptions, KeyRefusedError } from "../../src/transfer/importer.ts";
+import { importEntries, type ImportOptions, InterruptedError, KeyRefusedError } from "../../src/transfer/importer.ts";
 import { ImportReport } from "../../src/transfer/import_report.ts";
+import { JsonLinesReader } from "../../src/transfer/json_lines_reader.ts";
 import { JsonLinesWriter } from "../../src/transfer/json_lines_writer.ts";
 import { RedisServer, redisVersion } from "../conformance/redis_server.ts";
 import { FakeServer } from "../support/fake_server.ts";
@@ -347,4 +349,27 @@ Deno.test("a server that is not there ends an import before it begins", async ()
   const { report, error } = await importFrom(lines({ key: "k", value: "v" }), `127.0.0.1:${port}`);
   assert(error instanceof ConnectionError);
   assertEquals(report.partText(), "0 keys imported.");
+});
+
+Deno.test("an import that is interrupted reports what was imported", async () => {
+  await withServers(1, async (_, [addr]) => {
+    const interruption = new AbortController();
+    const bytes = encodeText('{"key":"a","value":"1"}\n{"key":"b","type":"set","value":["m"]}\n{"key":');
+    let isRead = false;
+    const silent = {
+      read: (target: Uint8Array) => {
+        if (isRead) {
+          interruption.abort();
+          return new Promise<number>(() => {});
+        }
+        isRead = true;
+        target.set(bytes);
+        return Promise.resolve(bytes.length);
+      },
+    };
+    const reader = new JsonLinesReader(new ByteSource("test", silent));
+    const { report, error } = await importFrom(reader, addr!, { signal: interruption.signal });
+    assert(error instanceof InterruptedError);
+    assertEquals(report.partText(), '1 key imported. The last imported key is "a".');
+  });
 });

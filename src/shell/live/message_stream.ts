@@ -154,7 +154,7 @@ export class MessageStream implements Disposable {
     const address = this.#address;
     const closed = [Deno.errors.UnexpectedEof, Deno.errors.ConnectionReset, Deno.errors.BrokenPipe];
     // A server that closes a new connection may speak another protocol, for which the client has advice.
-    const closing = this.#hasReceived ? "the server closed it" : "the other side closed it";
+    const closing = this.#hasReceived ? "the server ended it" : "the other side closed it";
     const reason = closed.some((kind) => cause instanceof kind) ? closing : messageOf(cause);
     const message = cause instanceof ProtocolError
       ? `Cannot understand ${address}: its messages are not in the protocol RESP`

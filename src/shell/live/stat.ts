@@ -6,8 +6,8 @@
  * 23:31:16  12345   12.5mb        3   1234   98 %          0          0  1.2mb  3.4mb
  * ```
  *
- * The rates are differences of the counters of `info`. A counter that became smaller, as after a restart, has begun at 0.
- * A lost connection is reported in the place of a line, and made again.
+ * The rates are differences of the counters of `info`. A counter that became smaller, as after a restart, has begun
+ * at 0. A lost connection is reported in the place of a line, and made again.
  *
  * @module
  */

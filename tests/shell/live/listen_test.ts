@@ -138,7 +138,7 @@ Deno.test("a lost connection and a peer that speaks otherwise are reported", asy
   for (
     const [bytes, expected] of [
       ["", "the other side closed it"],
-      ["+OK\r\n", "the server closed it"],
+      ["+OK\r\n", "the server ended it"],
       ["*3\r\n$7\r\nmess", "the other side closed it"],
       ["HTTP/1.1 400 Bad\r\n", "not in the protocol RESP"],
       ["*2147483647\r\n", "not in the protocol RESP"],
