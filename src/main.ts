@@ -43,7 +43,10 @@ export const ROLES: Readonly<Record<string, Role>> = {
   client: {
     summary: "talks to a server or a proxy",
     load: async () => (await import("./shell/main.ts")).clientMain,
-    tables: async () => [(await import("./role/option_tables.ts")).clientOptions],
+    tables: async () => {
+      const { clientOptions } = await import("./role/option_tables.ts");
+      return [clientOptions, (await import("./target/contexts.ts")).contextTable];
+    },
   },
   bench: {
     summary: "loads a server and measures it",

@@ -128,7 +128,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   offline: ["log", "role"],
   manual: ["catalog", "role"],
   // The entry points.
-  main: ["server", "proxy", "shell", "load", "transfer", "offline", "manual", "role"],
+  main: ["server", "proxy", "shell", "target", "load", "transfer", "offline", "manual", "role"],
   mod: ["client"],
 };
 

@@ -59,6 +59,21 @@ function beginsWith(words: readonly string[], beginning: readonly string[]): boo
   return beginning.every((word, index) => word === words[index]);
 }
 
+/** Adds the calls that are only the beginning of others, such as `inmem client context`. */
+export function withBeginnings(calls: readonly Call[]): Call[] {
+  const all = [...calls];
+  const has = (words: readonly string[]) => all.some((call) => call.words.join(" ") === words.join(" "));
+  for (const { words } of calls) {
+    for (let count = 2; count < words.length; count++) {
+      const beginning = words.slice(0, count);
+      if (has(beginning)) continue;
+      const table = { usage: beginning.join(" "), summary: "", options: {} };
+      all.push({ words: beginning, table, arguments: "none", choices: [words[count]!] });
+    }
+  }
+  return all;
+}
+
 function placeOf(usage: string): Place {
   if (/\bCOMMAND\b/.test(usage)) return "command";
   if (/\bFILE\b/.test(usage)) return "file";

@@ -7,7 +7,7 @@
 
 import { UsageError } from "../errors.ts";
 import { helpText, parseOptions } from "../role/options.ts";
-import { callsOf, type ProgramRole } from "./calls.ts";
+import { callsOf, type ProgramRole, withBeginnings } from "./calls.ts";
 import { bashCompletion } from "./completion_bash.ts";
 import { fishCompletion } from "./completion_fish.ts";
 import { zshCompletion } from "./completion_zsh.ts";
@@ -36,7 +36,9 @@ export function completionMain(argv: readonly string[], roles: readonly ProgramR
 export function completionScript(shell: typeof SHELLS[number], roles: readonly ProgramRole[]): string {
   const help = { usage: "inmem help [ROLE]", summary: "", options: {} };
   const names = roles.map(({ name }) => name);
-  const calls = callsOf([...roles, { name: "help", summary: "explains a role", tables: [help] }], names);
+  const calls = withBeginnings(
+    callsOf([...roles, { name: "help", summary: "explains a role", tables: [help] }], names),
+  );
   if (shell === "bash") return bashCompletion(calls, names);
   return shell === "zsh" ? zshCompletion(calls, roles) : fishCompletion(calls, roles);
 }

@@ -87,7 +87,7 @@ function valuesCase({ words, table }: Call): string {
 
 function argumentsCase({ words, arguments: place, choices }: Call): string {
   const name = quote(words.join(" "));
-  if (choices.length > 0) {
+  if (choices.length > 0 && place !== "command") {
     return `    ${name}) [ \${#given[@]} -gt 0 ] || _inmem_words ${quote(choices.join(" "))} ;;\n`;
   }
   if (place !== "command") return place === "none" ? "" : `    ${name}) ${paths(place)} ;;\n`;
@@ -97,7 +97,7 @@ function argumentsCase({ words, arguments: place, choices }: Call): string {
   });
   return `    ${name})
       if [ \${#given[@]} -eq 0 ]; then
-        _inmem_words ${quote(commands.map((each) => each.name).join(" "))}
+        _inmem_words ${quote([...choices, ...commands.map((each) => each.name)].join(" "))}
       elif [ \${#given[@]} -eq 1 ]; then
         case \${given[0]} in
 ${subcommands.join("").replaceAll(/^ {2}/gm, "    ")}        esac

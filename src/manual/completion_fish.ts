@@ -72,13 +72,16 @@ function rulesOf({ words, table, arguments: place, choices }: Call): string[] {
     if (choices.length > 0) return rule(state, `${described} -x -a ${quote(choices.join(" "))}`);
     return rule(state, described + VALUES[valuePlace(option)]!);
   });
-  if (choices.length > 0) return [...options, rule(`${call} 0`, `-a ${quote(choices.join(" "))}`)];
+  if (choices.length > 0 && place !== "command") {
+    return [...options, rule(`${call} 0`, `-a ${quote(choices.join(" "))}`)];
+  }
   if (place !== "command") return place === "none" ? options : [...options, rule(state, ARGUMENTS[place]!)];
   const commands = commandWords().flatMap(({ name, summary, subcommands }) => [
     rule(`${call} 0`, `-a ${quote(name)} -d ${quote(summary)}`),
     ...subcommands.length === 0 ? [] : [rule(`${call} 1 ${name}`, `-a ${quote(subcommands.join(" "))}`)],
   ]);
-  return [...options, ...commands];
+  const longer = choices.length === 0 ? [] : [rule(`${call} 0`, `-a ${quote(choices.join(" "))}`)];
+  return [...options, ...longer, ...commands];
 }
 
 const VALUES: Readonly<Record<string, string>> = {

@@ -91,7 +91,7 @@ function valuesCase({ words, table }: Call): string {
 
 function argumentsCase({ words, arguments: place, choices }: Call): string {
   const name = quote(words.join(" "));
-  if (choices.length > 0) {
+  if (choices.length > 0 && place !== "command") {
     return `    (${name}) (( \${#given} )) || compadd -- ${choices.map(quote).join(" ")} ;;\n`;
   }
   if (place !== "command") return place === "none" ? "" : `    (${name}) ${paths(place)} ;;\n`;
@@ -101,7 +101,9 @@ function argumentsCase({ words, arguments: place, choices }: Call): string {
   });
   return `    (${name})
       if (( \${#given} == 0 )); then
-        choices=(${commands.map((each) => item(each.name, each.summary)).join(" ")})
+        choices=(${
+    [...choices.map((each) => item(each, "")), ...commands.map((each) => item(each.name, each.summary))].join(" ")
+  })
         _describe command choices
       elif (( \${#given} == 1 )); then
         case $given[1] in

@@ -179,13 +179,17 @@ const LINE_COLUMNS = 70;
 
 /** Returns prose with each sentence on a new line, as troff expects it, and in lines of a bounded length. */
 function text(prose: string): string {
-  return prose.replaceAll("`", "").split(/(?<=[.:]) (?=[A-Z])/).flatMap((sentence) => wrap(sentence, LINE_COLUMNS))
-    .map(escapeLine).join("\n");
+  return prose.replaceAll("`", "").split(/(?<=[.:]) (?=[A-Z])/)
+    .flatMap((sentence) => wrap(escape(sentence), LINE_COLUMNS)).map(protect).join("\n");
 }
 
-/** Escapes a line, which may begin with what troff takes for a request. */
 function escapeLine(line: string): string {
-  return escape(line).replace(/^(?=[.'])/, "\\&");
+  return protect(escape(line));
+}
+
+/** Keeps troff from taking the beginning of a line for a request. */
+function protect(line: string): string {
+  return line.replace(/^(?=[.'])/, "\\&");
 }
 
 function escape(text: string): string {

@@ -116,8 +116,9 @@ for (const shell of SHELLS) {
       [["inmem", "server", "x", "--fsync", ""], "", ["always", "everysec", "never"]],
       // fish knows options with two dashes only.
       [["inmem", "server", shell === "fish" ? "--fsync" : "-fsync", ""], "", ["always", "everysec", "never"]],
-      [["inmem", "client", "--json", "con"], "con", ["config"]],
-      [["inmem", "client", "--timeout", "5", ""], "", commands],
+      [["inmem", "client", "--json", "conf"], "conf", ["config"]],
+      [["inmem", "client", "--timeout", "5", ""], "", [...commands, "context"]],
+      [["inmem", "client", "context", ""], "", ["add"]],
       [["inmem", "client", "--timeout", "5", "config", "re"], "re", ["resetstat", "rewrite"]],
       [["inmem", "client", "--json", "--", "config", "re"], "re", ["resetstat", "rewrite"]],
       [["inmem", "client", "set", "--"], "--", []],
