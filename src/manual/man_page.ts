@@ -175,7 +175,7 @@ function seeAlso(pages: readonly string[]): string {
 }
 
 /** The longest line of a page before it is escaped. Its source then rarely exceeds the 80 columns of mandoc's rule. */
-const LINE_COLUMNS = 70;
+const LINE_COLUMNS = 78;
 
 /** Returns prose with each sentence on a new line, as troff expects it, and in lines of a bounded length. */
 function text(prose: string): string {

@@ -162,7 +162,11 @@ Deno.test("parseOptions() takes each option of every role from its environment v
   for (const table of OPTION_TABLES) {
     for (const [name, option] of Object.entries<Option>(table.options)) {
       const variable = variableOf(table, name);
-      assertEquals(variable === undefined, option.onlyTyped === true, `${table.usage} --${name}`);
+      assertEquals(
+        variable === undefined,
+        option.onlyTyped === true || table.variablePrefix === undefined,
+        `${table.usage} --${name}`,
+      );
       if (variable === undefined) continue;
       assertMatch(variable, /^INMEM_[A-Z0-9_]+$/);
       const text = option.choices?.at(-1) ?? texts[option.kind];
