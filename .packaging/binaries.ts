@@ -2,7 +2,8 @@
  * Compiles the program for each platform, with the command of `deno task compile`.
  *
  * `deno compile` puts a runtime of the platform before the program, and downloads it from Deno's site. Where that site
- * is out of reach, the runtime of this machine comes from `DENORT_BIN` or from `.ci/denort`; the others cannot be had.
+ * is out of reach, the runtime of this machine comes from `DENORT_BIN`, and those of Linux from `.ci/denort`; the
+ * others cannot be had.
  *
  * @module
  */
@@ -67,14 +68,12 @@ export async function compile(target: Target, output: string): Promise<string | 
   const { args, env } = compileCommand(tasks.compile.command, target, output);
   const isOwn = target.triple === Deno.build.target;
   const runtime = Deno.env.get("DENORT_BIN");
-  let problem = await run(args, { ...env, ...isOwn && runtime && { DENORT_BIN: runtime } });
-  if (problem === undefined || !isOwn || runtime) return problem;
-  const found = await new Deno.Command(join(ROOT, ".ci/denort"), { stdout: "piped", stderr: "inherit" }).output();
-  if (found.success) {
-    const DENORT_BIN = new TextDecoder().decode(found.stdout).trim();
-    problem = await run(args, { ...env, DENORT_BIN });
-  }
-  return problem;
+  if (isOwn && runtime) return await run(args, { ...env, DENORT_BIN: runtime });
+  const problem = await run(args, env);
+  if (problem === undefined || target.debian === undefined) return problem;
+  const found = await new Deno.Command(join(ROOT, ".ci/denort"), { args: [target.name], stderr: "inherit" }).output();
+  if (!found.success) return problem;
+  return await run(args, { ...env, DENORT_BIN: new TextDecoder().decode(found.stdout).trim() });
 }
 
 /** Runs `deno`, and returns why it failed, in one line. */

@@ -255,12 +255,13 @@ function nextSteps(
     return near.startsWith("..") ? path : near;
   };
   const binary = Deno.env.get("INMEM_BIN");
-  const program = binary ? `${show(resolve(binary))} client` : `npx -y deno@${Deno.version.deno} task client`;
-  const client = `${program} --addr ${proxy} --ca ${show(certificatePaths(join(directory, "certs")).authority)}`;
+  const client = binary ? `${quoted(show(resolve(binary)))} client` : `npx -y deno@${Deno.version.deno} task -q client`;
+  const authority = show(certificatePaths(join(directory, "certs")).authority);
   return `
 A proxy listens on ${proxy}, for the servers on ${servers.join(", ")}.
 Talk to it from another terminal, in this folder:
 
+  export INMEM_ADDR=${proxy} INMEM_CA=${quoted(authority)}
   ${client} set greeting hello
   ${client} get greeting
   ${client}
@@ -275,6 +276,11 @@ Kill a server, for example with "kill ${ids[0]}": it is started again, and the p
 Remove a server from ${show(join(directory, "servers.json"))}, or add it again: the proxy follows.
 Ctrl-C stops everything; the data stays in ${show(join(directory, "data"))}.
 `;
+}
+
+/** Returns a path as a shell reads it. */
+function quoted(path: string): string {
+  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 }
 
 /** Runs until it is stopped, or cannot start. Returns the exit status. */

@@ -1199,7 +1199,7 @@ export const PAGE_SEARCH_MS = 500;
 export const PAGE_SCAN_MIN_COUNT = 100;
 export const PAGE_SCAN_MAX_COUNT = 3_200;
 /** The shortest interval between two reports of the live tools of `inmem client`, such as `cluster --watch`. */
-export const LIVE_INTERVAL_MIN_MS = 100;
+export const LIVE_INTERVAL_MIN_MS = 10;
 /** The longest interval between two of those reports. */
 export const LIVE_INTERVAL_MAX_MS = 24 * 3_600_000;
 /** The most keys that one `scan` of the live tools may ask the server to visit. */

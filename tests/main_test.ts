@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { inmemCommand, RoleProcess } from "../cluster/role_process.ts";
 import configuration from "../deno.json" with { type: "json" };
+import { ROLES } from "../src/main.ts";
 import { run, runInmem } from "./support/launcher.ts";
 import { framesOf, RawClient } from "./support/raw_client.ts";
 import { until } from "./support/until.ts";
@@ -37,7 +38,7 @@ Deno.test("inmem --version prints the version of deno.json", async () => {
 Deno.test("inmem refuses unknown words, and suggests a similar one", async () => {
   await Promise.all([
     assertRefused(["srever"], 2, 'did you mean "inmem server"?'),
-    assertRefused(["constructor"], 2, "expected server, proxy, client, check, restore, certs or help"),
+    assertRefused(["constructor"], 2, `expected ${Object.keys(ROLES).join(", ")} or help`),
     assertRefused(["help", "nosuch"], 2, 'Cannot run "nosuch"'),
   ]);
 });

@@ -10,7 +10,7 @@ import type { Rows } from "./row.ts";
 export const CHANNEL_ROWS: Rows = {
   subscribe: {
     syntax: "channel [channel …]",
-    summary: "Subscribes to channels. Needs RESP.",
+    summary: "Subscribes to channels. Needs RESP, which `inmem client` speaks for it.",
     since: "2.0.0",
     complexity: "O(N), N: channels",
     listens: true,
@@ -26,7 +26,7 @@ export const CHANNEL_ROWS: Rows = {
   },
   psubscribe: {
     syntax: "pattern [pattern …]",
-    summary: "Subscribes to all channels that match the patterns. Needs RESP.",
+    summary: "Subscribes to all channels that match the patterns. Needs RESP, as `subscribe` does.",
     since: "2.0.0",
     complexity: "O(N), N: patterns",
     listens: true,

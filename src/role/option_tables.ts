@@ -211,6 +211,7 @@ export const serverOptions = {
       help: "take a snapshot after this time if data has changed; 0 for never",
     },
     "max-memory": {
+      isLive: true,
       group: "Memory and clients",
       kind: "size",
       min: MEMORY_LIMIT_MIN_BYTES,
@@ -401,7 +402,6 @@ export const clientOptions = {
   ],
   options: {
     ...targetOptions,
-    ...liveOptions,
     color: {
       kind: "text",
       valueName: "WHEN",
@@ -440,6 +440,7 @@ export const clientOptions = {
       help: "write the reply of the command to a file, exactly; nil leaves the file as it is and exits with 1",
     },
     "fail-nil": { kind: "flag", onlyTyped: true, help: "exit with 1 if the reply of the command is nil" },
+    ...liveOptions,
     help,
   },
 } as const satisfies OptionTable;

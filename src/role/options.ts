@@ -216,7 +216,7 @@ function parseArguments(
     }
     const equals = argument.indexOf("=");
     const word = argument.slice(0, equals < 0 ? undefined : equals).replace(/^--?/, "");
-    const name = nameOf(table, word);
+    const name = word === "h" && equals < 0 && isAlone(argv[index + 1]) ? "help" : nameOf(table, word);
     const option = Object.hasOwn(table.options, name) ? table.options[name] : undefined;
     const hint = hintFor(table, word, argv.slice(index + 1), argv);
     if (word === "h" && hint !== undefined) throw new UsageError(`Cannot use -h "${argv[index + 1]}": ${hint}`);
@@ -267,6 +267,11 @@ function readVariable(variable: string): string | undefined {
 function nameOf({ options }: OptionTable, typed: string): string {
   const entry = Object.entries(options).find(([, option]) => option.aliases?.includes(typed));
   return entry?.[0] ?? (typed === "h" ? "help" : typed);
+}
+
+/** Returns whether `-h` has no value, so that it means help even where it is also the short form of an option. */
+function isAlone(next: string | undefined): boolean {
+  return next === undefined || looksLikeOption(next);
 }
 
 /** Returns whether an argument is an option. A dash alone or before a digit is not an option. */

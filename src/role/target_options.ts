@@ -18,6 +18,14 @@ export const targetOptions = {
       "the server or proxy: host, host:port or a URL such as rediss://host:port, where inmem:// and redis:// mean " +
       "no TLS",
   },
+  host: {
+    kind: "text",
+    aliases: ["h"],
+    onlyTyped: true,
+    valueName: "HOST",
+    help: "the host alone, as redis-cli has it; -h without a value means --help",
+  },
+  port: { kind: "count", aliases: ["p"], onlyTyped: true, min: 1, max: 65_535, help: "the port alone" },
   context: {
     kind: "text",
     valueName: "NAME",

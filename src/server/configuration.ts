@@ -19,6 +19,8 @@ import {
   CLIENT_MEMORY_MAX_BYTES,
   CLIENT_MEMORY_MIN_BYTES,
   CLIENTS_MAX_COUNT,
+  MEMORY_LIMIT_MAX_BYTES,
+  MEMORY_LIMIT_MIN_BYTES,
   SNAPSHOT_GROWTH_MAX_PERCENT,
   SNAPSHOT_GROWTH_MIN_BYTES,
   SNAPSHOT_INTERVAL_MAX_MS,
@@ -27,7 +29,6 @@ import {
 import type { Instruments } from "../metrics/instruments.ts";
 import { type LiveSettings, optionParameters } from "../role/live_settings.ts";
 import { serverOptions } from "../role/option_tables.ts";
-import type { Store } from "../store/store.ts";
 
 /** The facts of a server that its parameters show. */
 export interface ConfigurationFacts {
@@ -36,7 +37,6 @@ export interface ConfigurationFacts {
     readonly certificate?: unknown;
     readonly dataPath?: string | undefined;
   };
-  readonly store: Store;
   readonly port: number;
   readonly instruments: Instruments;
   /** The settings that can change. */
@@ -44,7 +44,7 @@ export interface ConfigurationFacts {
 }
 
 /** Returns the parameters of a server. */
-export function serverConfiguration({ settings, store, port, instruments, live }: ConfigurationFacts): Configuration {
+export function serverConfiguration({ settings, port, instruments, live }: ConfigurationFacts): Configuration {
   const isTls = settings.certificate !== undefined;
   // The compiler does not know the type of each value. The option's kind says it.
   const access = <T>(name: string): Access<T> => live[name] as unknown as Access<T>;
@@ -54,7 +54,7 @@ export function serverConfiguration({ settings, store, port, instruments, live }
     "tls-port": fixed(isTls ? port : 0),
     maxclients: integerParameter(1, CLIENTS_MAX_COUNT, access("max-clients")),
     "maxmemory-clients": memoryParameter(CLIENT_MEMORY_MIN_BYTES, CLIENT_MEMORY_MAX_BYTES, access("max-client-memory")),
-    maxmemory: fixed(store.statistics.limitBytes),
+    maxmemory: memoryParameter(MEMORY_LIMIT_MIN_BYTES, MEMORY_LIMIT_MAX_BYTES, access("max-memory")),
     "maxmemory-policy": wordParameter({ "allkeys-lru": "lru", noeviction: "none" }, access("eviction")),
     "proto-max-bulk-len": fixed(VALUE_SIZE_MAX_BYTES),
     databases: fixed(1),

@@ -150,7 +150,7 @@ export class Server extends ServingRole<Session> implements SessionHost, Observe
     const live = this.live = this.#liveSettings(settings.fsync ?? "everysec");
     this.shared = new SharedState(
       store,
-      serverConfiguration({ settings, store, port: this.address.port, instruments, live }),
+      serverConfiguration({ settings, port: this.address.port, instruments, live }),
       this.instruments,
       keys,
     );
@@ -171,6 +171,10 @@ export class Server extends ServingRole<Session> implements SessionHost, Observe
     const { room } = this.store;
     return {
       ...this.commonSettings(),
+      "max-memory": numberSetting(() => room.limitBytes, (bytes) => {
+        if (bytes <= room.limitMaxBytes) return room.limit(bytes);
+        return `argument must be at most ${room.limitMaxBytes}, the memory that was reserved at the start`;
+      }),
       eviction: wordSetting(() => room.evicts ? "lru" : "none", (word) => room.evicts = word === "lru"),
       "default-ttl": numberSetting(() => this.defaultTtlMs, (ms) => {
         this.defaultTtlMs = ms;
@@ -304,7 +308,11 @@ export class Server extends ServingRole<Session> implements SessionHost, Observe
     const startedMs = performance.now();
     const expiresMore = expires && runFor(EXPIRY_SLICE_MS, () => this.store.expireDue(RECLAIM_STEPS_COUNT));
     this.#noteExpiry(performance.now() - startedMs);
-    const isMore = expiresMore || runFor(FREEING_SLICE_MS, () => this.store.freeRemoved(RECLAIM_STEPS_COUNT));
+    // Evictions are logged, and a long command keeps its keys and its room, so both hold the limit up, too.
+    const lowersMore = refusal === undefined && this.store.held === undefined &&
+      runFor(FREEING_SLICE_MS, () => this.store.room.approachLimit());
+    const isMore = expiresMore || lowersMore ||
+      runFor(FREEING_SLICE_MS, () => this.store.freeRemoved(RECLAIM_STEPS_COUNT));
     // Looking up an expired key removes it.
     if (!pause.isOn) this.shared.keys.sweep(this.store.nowMs);
     this.log?.flush();

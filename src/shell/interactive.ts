@@ -267,8 +267,10 @@ class InteractiveShell {
 
   async #help(topic: string): Promise<void> {
     const text = helpText(topic, terminalSize().columns);
-    if (text === undefined) this.#print(`No help for "${printable(topic)}": "help" lists the commands\n`);
-    else await this.#show(this.#settings.format === "json" ? `${toJson(text)}\n` : text);
+    if (text !== undefined) return await this.#show(this.#settings.format === "json" ? `${toJson(text)}\n` : text);
+    // The advice for the command itself is what helps here.
+    const unknown = new ReplyError("ERR", `unknown command '${topic}'`);
+    this.#print(`No help for "${printable(topic)}"\n${adviceFor([topic], unknown, "prompt")}`);
   }
 
   /** Sends a command and shows its reply. Resolves to `false` when the connection is lost. */

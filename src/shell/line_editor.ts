@@ -74,8 +74,8 @@ export class LineEditor {
   #undo: Draft[] = [];
   /** Whether an insertion was left out because the text would have become too long. */
   #isOverfull = false;
-  /** Whether the words of a completion are not known yet. */
-  #isCompleting = false;
+  /** The text whose completion is not known yet. */
+  #completing: Draft | undefined;
   /** Whether a text is being edited; otherwise the editor does not own the screen. */
   #isActive = false;
 
@@ -386,13 +386,14 @@ export class LineEditor {
   }
 
   #complete(): void {
-    if (this.#isCompleting) return;
     const { text, cursor } = this.#draft();
+    const isAsked = this.#completing?.text === text && this.#completing.cursor === cursor;
+    if (isAsked) return;
     const completion = this.#options.complete(text.slice(this.#lineStart(), cursor));
     if (!(completion instanceof Promise)) return this.#applyCompletion(completion);
-    this.#isCompleting = true;
+    const asked = this.#completing = { text, cursor };
     completion.then((found) => {
-      this.#isCompleting = false;
+      if (this.#completing === asked) this.#completing = undefined;
       const isSame = this.#isActive && this.#search === undefined && this.#text === text && this.#cursor === cursor;
       if (!isSame) return;
       this.#applyCompletion(found);

@@ -66,7 +66,10 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
     if (mode !== undefined) {
       const { runMode } = await import("./live/tools.ts");
       return await withClient(target, (client) => {
-        return reportingRefusals(positional, view, () => runMode(mode, client, values, positional, view));
+        return reportingRefusals(positional, view, async () => {
+          await authenticate(client, target);
+          return await runMode(mode, client, values, positional, view);
+        });
       });
     }
     const words = values.stdin ? [...positional, await readInput(Deno.stdin)] : positional;
@@ -93,6 +96,7 @@ const PASSWORD_SEEN = "inmem client: Warning: other users of this machine can se
 
 const COMMANDS_HINT = '\n"inmem client help" lists the commands, "inmem client help COMMAND" explains one.\n' +
   '"inmem client cluster" shows the servers behind a proxy, and with --watch again and again.\n' +
+  '"inmem client subscribe CHANNEL" and "inmem client monitor" show messages until Ctrl-C.\n' +
   '"inmem client context" lists, adds and removes servers under names of your own.\n';
 
 type Values = OptionValues<typeof clientOptions>;
@@ -115,11 +119,23 @@ function checkOneCommand(values: Values, words: readonly string[]): void {
 async function runCommand(target: Target, words: Words, view: View, values: Values): Promise<number> {
   if (isListening(words)) {
     const { runListening } = await import("./live/tools.ts");
-    return await reportingRefusals(words, view, () => runListening(target, words, view));
+    return await reportingRefusals(words, view, async () => {
+      try {
+        return await runListening(target, words, view);
+      } catch (error) {
+        if (!(error instanceof ReplyError) || error.code !== "NOAUTH") throw error;
+        const authenticated = await withClient(target, (client) => authenticate(client, target));
+        if (authenticated.passwords === target.passwords) throw error;
+        return await runListening(authenticated, words, view);
+      }
+    });
   }
   if (String(words[0]).toLowerCase() === "cluster") {
     return await withClient(target, (client) => {
-      return reportingRefusals(words, view, () => showCluster(client, words, view));
+      return reportingRefusals(words, view, async () => {
+        await authenticate(client, target);
+        return await showCluster(client, words, view);
+      });
     });
   }
   const link = await linkTo(target);
@@ -165,9 +181,8 @@ async function showCluster(client: Client, words: Words, view: View): Promise<nu
 async function prompt(target: Target, { format, colours }: View, values: Values): Promise<number> {
   const [{ History }, { runInteractive }] = await Promise.all([import("./history.ts"), import("./interactive.ts")]);
   return await withClient(target, async (client) => {
-    // The password is asked for before the prompt, if the server requires one.
-    await client.send(["echo", ""]).catch((error) => hasAuthenticated(client, error));
-    return await runInteractive(client, target, new History(historyPath()), {
+    const authenticated = await authenticate(client, target);
+    return await runInteractive(client, authenticated, new History(historyPath()), {
       format,
       colours,
       hasPages: values.pager === "auto",
@@ -175,7 +190,18 @@ async function prompt(target: Target, { format, colours }: View, values: Values)
   });
 }
 
-async function withClient(target: Target, run: (client: Client) => Promise<number>): Promise<number> {
+/** Asks for the password if the server requires one. Returns the target with the password that the user has given. */
+async function authenticate(client: Client, target: Target): Promise<Target> {
+  let { passwords } = target;
+  const auth = async (password: string) => {
+    await client.auth(password);
+    passwords = [password];
+  };
+  await client.send(["echo", ""]).catch((error) => hasAuthenticated({ address: client.address, auth }, error));
+  return { ...target, passwords };
+}
+
+async function withClient<T>(target: Target, run: (client: Client) => Promise<T>): Promise<T> {
   const client = await connectTo(target);
   try {
     return await run(client);

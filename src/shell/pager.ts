@@ -44,8 +44,10 @@ export class Pager {
   readonly #options: PagerOptions;
   readonly #text: string;
   #at = 0;
-  /** The rows of the line that is shown in part. */
+  /** The rows that are left of the line that is shown in part, its length and the number of all its rows. */
   #rows: string[] = [];
+  #lineLength = 0;
+  #rowsCount = 1;
   /** The columns of the line at the bottom. */
   #statusColumns = 0;
   #isActive = true;
@@ -115,11 +117,15 @@ export class Pager {
     const end = this.#text.indexOf("\n", this.#at);
     const line = this.#text.slice(this.#at, end < 0 ? this.#text.length : end);
     this.#at = end < 0 ? this.#text.length : end + 1;
-    return rowsOf(line, columns);
+    const rows = rowsOf(line, columns);
+    this.#lineLength = line.length;
+    this.#rowsCount = rows.length;
+    return rows;
   }
 
   #status(): string {
-    const percent = Math.floor(this.#at / this.#text.length * 100);
+    const waiting = this.#rows.length / this.#rowsCount * this.#lineLength;
+    const percent = Math.floor((this.#at - waiting) / this.#text.length * 100);
     const text = `-- ${percent} % -- Space: next page, Enter: next line, a: all, q: quit`;
     const shown = cutToColumns(text, this.#options.size().columns - 1);
     this.#statusColumns = columnsOf(shown);

@@ -106,7 +106,9 @@ export class Arena {
   readonly words: Uint32Array<ArrayBuffer>;
   /** The number of all pages. */
   readonly pageCount: number;
-  /** The number of pages that nothing uses. */
+  /** The number of pages that may be used: all, or fewer while the limit is lower than at the start. */
+  usablePages: number;
+  /** The number of usable pages that nothing uses. */
   freePages: number;
   /** The bytes of the slots in use: what blocks take, rounding included. */
   usedBytes = 0;
@@ -151,6 +153,7 @@ export class Arena {
     this.bytes = new Uint8Array(buffer);
     this.view = new DataView(buffer);
     this.words = new Uint32Array(buffer);
+    this.usablePages = this.pageCount;
     this.freePages = this.pageCount;
     this.#pageClass = new Uint8Array(this.pageCount);
     this.#pageList = new Uint8Array(this.pageCount);
@@ -176,9 +179,17 @@ export class Arena {
     return arrays.reduce((sum, array) => sum + array.byteLength, 0);
   }
 
+  /**
+   * Makes `count` more pages usable. A negative `count` makes fewer usable, and that number of pages has to be free.
+   */
+  changeUsable(count: number): void {
+    this.usablePages += count;
+    this.freePages += count;
+  }
+
   /** Frees all blocks and pages. Every reference becomes invalid. */
   clear(): void {
-    this.freePages = this.pageCount;
+    this.freePages = this.usablePages;
     this.usedBytes = 0;
     this.tablePages = 0;
     this.#current.fill(NO_PAGE);

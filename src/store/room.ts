@@ -95,6 +95,11 @@ function classesWithin(bytes: number): number {
   return classes;
 }
 
+/** Returns the number of free pages that small commands do not use in a store of `pages` pages. */
+function comfortablePages(pages: number): number {
+  return Math.min(PAGES_COMFORTABLE_MAX, Math.max(PAGES_COMFORTABLE_MIN, Math.floor(pages / PAGES_COMFORTABLE_SHARE)));
+}
+
 /** The room of one store. */
 export class Room {
   /** Whether the least recently used keys are evicted for new ones. */
@@ -109,6 +114,8 @@ export class Room {
   readonly #copier: Copier;
   /** The number of free pages that small commands do not use, including those that are kept. */
   #pagesComfortable: number;
+  /** The most pages that the store may take. */
+  #limitPages: number;
   /** The number of pages that long commands keep free for their next steps. */
   #pagesKept = 0;
   /** Whether eviction skips the most recently used key. */
@@ -122,8 +129,50 @@ export class Room {
     this.#words = entries.words;
     this.#recency = entries.recency;
     this.#copier = copier;
-    const share = Math.floor(entries.arena.pageCount / PAGES_COMFORTABLE_SHARE);
-    this.#pagesComfortable = Math.min(PAGES_COMFORTABLE_MAX, Math.max(PAGES_COMFORTABLE_MIN, share));
+    this.#limitPages = entries.arena.pageCount;
+    this.#pagesComfortable = comfortablePages(this.#limitPages);
+  }
+
+  /** The most bytes that the store may take: whole pages. */
+  get limitBytes(): number {
+    return this.#limitPages * PAGE_BYTES;
+  }
+
+  /** The largest limit: the size of the arena. */
+  get limitMaxBytes(): number {
+    return this.#arena.pageCount * PAGE_BYTES;
+  }
+
+  /**
+   * Changes the limit, up to {@linkcode limitMaxBytes}. A lower one takes effect as {@linkcode approachLimit} makes
+   * room.
+   */
+  limit(bytes: number): void {
+    const pages = Math.min(Math.floor(bytes / PAGE_BYTES), this.#arena.pageCount);
+    this.#pagesComfortable += comfortablePages(pages) - comfortablePages(this.#limitPages);
+    this.#limitPages = pages;
+    if (pages > this.#arena.usablePages) this.#arena.changeUsable(pages - this.#arena.usablePages);
+  }
+
+  /**
+   * Takes pages out of use while there are more than the limit allows. For that it moves blocks, and evicts a few keys
+   * if eviction is on. Without eviction, all free pages are taken, so that writes are refused as long as the data
+   * exceeds the limit.
+   *
+   * @returns whether a further call would get nearer to the limit
+   */
+  approachLimit(): boolean {
+    const arena = this.#arena;
+    const kept = () => this.evicts ? this.#pagesComfortable : this.#pagesKept;
+    for (let left = ROOM_STEPS_COUNT; arena.usablePages > this.#limitPages;) {
+      const spare = Math.min(arena.freePages - kept(), arena.usablePages - this.#limitPages);
+      if (spare > 0) arena.changeUsable(-spare);
+      else if (left <= 0) return true;
+      else if (this.#freeRemoved() || arena.compact(this.#moved)) left -= PAGE_STEPS;
+      else if (this.evicts && this.#evict()) left--;
+      else return false;
+    }
+    return false;
   }
 
   /**
@@ -152,7 +201,7 @@ export class Room {
     const extra = pagesFor(bytes, count);
     const comfortable = this.#pagesComfortable + extra;
     const necessary = PAGES_NECESSARY + extra + this.#pagesKept + pagesBeside(bytes, beside);
-    if (necessary > arena.pageCount - arena.tablePages) return true;
+    if (necessary > arena.usablePages - arena.tablePages) return true;
     this.#keepBeside(beside);
     try {
       for (let left = ROOM_STEPS_COUNT; arena.freePages < comfortable;) {
@@ -237,7 +286,7 @@ export class Room {
     const comfortable = this.#pagesComfortable + extra;
     const necessary = PAGES_NECESSARY + extra + this.#pagesKept;
     if (arena.freePages >= comfortable) return;
-    if (necessary > arena.pageCount - arena.tablePages - kept) throw new StoreFullError();
+    if (necessary > arena.usablePages - arena.tablePages - kept) throw new StoreFullError();
     if (this.evicts) {
       const goal = arena.usedBytes - bytes - count * ENTRY_OVERHEAD_BYTES;
       while (arena.usedBytes > goal && (this.#freeRemoved() || this.#evict()));

@@ -19,7 +19,7 @@ import { readConfigFile } from "../role/config_file.ts";
 import { nearestOption, type OptionSource, type OptionTable, parseOptions } from "../role/options.ts";
 import { targetOptions } from "../role/target_options.ts";
 
-const { context: _context, askpass: _askpass, ...storedOptions } = targetOptions;
+const { context: _context, askpass: _askpass, host: _host, port: _port, ...storedOptions } = targetOptions;
 
 /** The options that a context may have, as the arguments of `context add`. */
 export const contextTable = {

@@ -15,10 +15,15 @@
  * @module
  */
 
+import { formatAddress } from "../address.ts";
 import { UsageError } from "../errors.ts";
 import { type OptionTable, type ParsedOptions, parseOptions, variableOf } from "../role/options.ts";
+import { parseServerUrl } from "../role/server_url.ts";
 import { stateFolder } from "../role/state_folder.ts";
 import { targetOptions } from "../role/target_options.ts";
+
+/** The host of `--port` without `--host`. */
+const LOOPBACK = "127.0.0.1";
 
 /** A table that has the options of the target. */
 export type TargetTable = OptionTable & { readonly options: typeof targetOptions };
@@ -41,7 +46,7 @@ export async function parseTargetOptions<const T extends TargetTable>(
   argv: readonly string[],
   { environment, folder = ownFolder() }: TargetPlace = {},
 ): Promise<ParsedOptions<T>> {
-  const plain = parseOptions(table, argv, { environment });
+  const plain = withHostAndPort(parseOptions(table, argv, { environment }));
   // The compiler does not look up a field of a mapped type over a parameter.
   const { context, help } = plain.values as { context?: string; help?: boolean };
   if (help) return plain;
@@ -56,6 +61,25 @@ export async function parseTargetOptions<const T extends TargetTable>(
   const masked = new Set(Object.keys(targetOptions).map((option) => variableOf(table, option)));
   const read = environment ?? ((variable: string) => Deno.env.get(variable));
   return parseOptions(table, argv, { environment: (name) => masked.has(name) ? undefined : read(name), file });
+}
+
+/** Makes one address of `--host` and `--port`. */
+function withHostAndPort<T extends TargetTable>(parsed: ParsedOptions<T>): ParsedOptions<T> {
+  const { given } = parsed;
+  if (!given.has("host") && !given.has("port")) return parsed;
+  if (given.get("addr")?.[0]?.source === "--addr" || given.get("context")?.[0]?.source === "--context") {
+    throw new UsageError("Cannot use --host and --port together with --addr or --context: expected one way");
+  }
+  const { host = LOOPBACK, port } = parsed.values as { host?: string; port?: number };
+  const shown = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
+  if (/^[0-9]+$/.test(host)) throw new UsageError(`Cannot use host "${host}": expected a name or an IP address`);
+  const addr = parseServerUrl(port === undefined ? shown : `${shown}:${port}`);
+  const source = given.has("host") ? "--host" : "--port";
+  return {
+    ...parsed,
+    values: { ...parsed.values, addr },
+    given: new Map([...given, ["addr", [{ text: formatAddress(addr), source }]]]),
+  };
 }
 
 /** Returns the context of the command line. */

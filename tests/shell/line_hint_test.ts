@@ -66,6 +66,15 @@ Deno.test("LineEditor applies words that arrive later, unless the text has chang
     assertEquals(rig.editor.text, line, JSON.stringify(keys));
     assertEquals(rig.line.trimEnd(), `${PROMPT}${line}`.trimEnd());
   }
+  // A completion that never arrives holds up no other one.
+  const patient = new Rig([], 80, 24, {
+    complete: (line) => line.endsWith(" ") ? new Promise(() => {}) : { words: ["get "], last: line },
+  });
+  patient.type("get ");
+  patient.type("\t");
+  patient.type("\x15ge");
+  patient.type("\t");
+  assertEquals(patient.editor.text, "get ");
   // A text that was submitted meanwhile does not come back.
   const { promise, resolve } = Promise.withResolvers<Completion>();
   const rig = new Rig([], 80, 24, { complete: () => promise });

@@ -106,6 +106,8 @@ Deno.test("Pager divides lines that are longer than the screen, with their colou
       const rig = new Rig(line + "\n", columns, colours);
       assertEquals(rig.screen.lines.slice(0, 9).join(""), plain.slice(0, 9).join("").trimEnd());
       assertEquals(rig.events, []);
+      const percent = Number(/-- (\d+) %/.exec(rig.screen.lines.at(-1)!)![1]);
+      assert(Math.abs(percent - 900 / rows.length) < 5, `${percent} % of ${rows.length} rows`);
     }
   }
 });

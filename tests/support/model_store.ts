@@ -243,6 +243,10 @@ export class ModelStore implements PublicStore {
     evicts: true,
     evictedKeys: 0,
     keptPages: 0,
+    limitBytes: Infinity,
+    limitMaxBytes: Infinity,
+    limit: (): void => {},
+    approachLimit: (): boolean => false,
     make: (bytes: number, count = 1): void => {
       if (!(bytes >= 0 && count >= 1)) throw new AssertionError(`room for ${bytes} bytes in ${count} arguments`);
       if (this.full) throw new StoreFullError();

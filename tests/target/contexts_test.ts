@@ -150,3 +150,39 @@ Deno.test("a file of a context that is not valid is refused with its place, and 
     assertThrows(() => contextText(["list"], folder, "human"), UsageError, "Cannot read the contexts");
     assertThrows(() => contextText(["add", "a", "h"], folder, "human"), UsageError, 'Cannot store context "a"');
   }));
+
+Deno.test("parseTargetOptions() understands -h and -p as redis-cli does, and -h alone as help", () =>
+  withFolder(async (folder) => {
+    const cases: [argv: string[], host: string, port: number][] = [
+      [["-h", "h.example", "-p", "7"], "h.example", 7],
+      [["-h", "h.example"], "h.example", 9443],
+      [["-p", "7", "get", "a"], "127.0.0.1", 7],
+      [["-h", "::1", "-p", "7"], "::1", 7],
+      [["-h", "[::1]"], "::1", 9443],
+      [["--host=h", "--port=1"], "h", 1],
+    ];
+    for (const [argv, host, port] of cases) {
+      const { values } = await parseTargetOptions(clientOptions, argv, { folder, environment: () => undefined });
+      assertEquals([values.addr.hostname, values.addr.port, values.help], [host, port, false]);
+      // Typed words are stronger than the environment, whose names Kubernetes may set for a service.
+      const variables: Record<string, string> = {
+        INMEM_ADDR: "e:1",
+        INMEM_PORT: "tcp://10.0.0.1:9443",
+        INMEM_HOST: "x",
+      };
+      const environment = (name: string) => variables[name];
+      assertEquals((await parseTargetOptions(clientOptions, argv, { folder, environment })).values.addr.hostname, host);
+    }
+    for (const argv of [["-h"], ["-h", "--json"], ["--json", "-h"]]) {
+      assert((await parseTargetOptions(clientOptions, argv, { folder })).values.help);
+    }
+    for (
+      const argv of [["-p", "0"], ["-p", "99999"], ["-p", "x"], ["-h", "a b"], ["-h", "12"], ["-h", "h:1", "-p", "2"]]
+    ) {
+      await assertRejects(() => parseTargetOptions(clientOptions, argv, { folder }), UsageError);
+    }
+    for (const other of [["--addr", "h"], ["--context", "c"]]) {
+      const argv = ["-p", "7", ...other];
+      await assertRejects(() => parseTargetOptions(clientOptions, argv, { folder }), UsageError, "expected one way");
+    }
+  }));

@@ -298,7 +298,7 @@ Deno.test("the options choose one tool, by our names and by redis-cli's, and wro
     "--pattern a get a": "Cannot use --pattern alone: expected one of --scan",
     "--scan --top 3": "Cannot use --top with --scan",
     "--scan --duration 3": "Cannot use --duration with --scan",
-    "--stat -i 0": "expected 100ms to 1d",
+    "--stat -i 0": "expected 10ms to 1d",
     "--scan --count 0": "expected 1 to 100000",
   };
   for (const [line, message] of Object.entries(refused)) assertThrows(() => modeOf(line), UsageError, message, line);

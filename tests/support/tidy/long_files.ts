@@ -12,6 +12,7 @@ export const LONG_FILES: Readonly<Record<string, string>> = {
   "src/limits.ts": "It is one table of bounds, each with the reason for its value.",
   "src/log/append_log.ts":
     "One state machine decides what is written, synced, refused and held, by the same few fields.",
+  "src/role/option_tables.ts": "It is one table of options for each role, each with its help.",
   "src/route/pool.ts": "One state machine, drawn in its header, decides which connection a request takes.",
   "src/server/persistence.ts": "One state machine takes a server's log and snapshots from its start to its end.",
   "src/server/session.ts":
