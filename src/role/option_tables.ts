@@ -421,7 +421,7 @@ export const clientOptions = {
     "stop-on-error": {
       kind: "flag",
       onlyTyped: true,
-      help: "end at the first line of standard input that is refused; each line then waits for the one before",
+      help: "end at the first refused line; lines then run one by one",
     },
     raw: {
       kind: "flag",
