@@ -55,11 +55,14 @@ function faultOfCall(call: string): string | undefined {
     const [, name, value] = /^--?([a-z][a-z-]*)(=.*)?$/.exec(words[index]!) ?? [];
     if (name === undefined && role === "client") break;
     if (name === undefined) continue;
-    const option = Object.hasOwn(table.options, name) ? table.options[name] : undefined;
+    const option = Object.hasOwn(table.options, name)
+      ? table.options[name]
+      : Object.values<Option>(table.options).find(({ aliases = [] }) => aliases.includes(name));
     if (option === undefined) return `inmem ${role} has no option "--${name}"`;
     if (option.kind !== "flag" && value === undefined) index++;
   }
   const command = role === "client" ? words[index] ?? "" : "";
+  if (command === "context") return undefined;
   return /^[a-z]/.test(command) && !COMMAND_NAMES.has(command) ? `there is no command "${command}"` : undefined;
 }
 

@@ -427,12 +427,7 @@ export const clientOptions = {
       kind: "flag",
       help: "print replies raw, also on a terminal; the reply of one command exactly, without a newline after it",
     },
-    stdin: {
-      kind: "flag",
-      aliases: ["x"],
-      onlyTyped: true,
-      help: "read the last argument of the command from standard input",
-    },
+    stdin: { kind: "flag", aliases: ["x"], onlyTyped: true, help: "read the last argument from standard input" },
     out: {
       kind: "text",
       valueName: "FILE",

@@ -218,9 +218,11 @@ function parseArguments(
     const word = argument.slice(0, equals < 0 ? undefined : equals).replace(/^--?/, "");
     const name = word === "h" && equals < 0 && isAlone(argv[index + 1]) ? "help" : nameOf(table, word);
     const option = Object.hasOwn(table.options, name) ? table.options[name] : undefined;
-    const hint = hintFor(table, word, argv.slice(index + 1), argv);
-    if (word === "h" && hint !== undefined) throw new UsageError(`Cannot use -h "${argv[index + 1]}": ${hint}`);
-    if (option === undefined) throw unknownOption(table, argument.slice(0, equals < 0 ? undefined : equals), hint);
+    if (option === undefined) {
+      const isClient = table.options.addr?.kind === "server";
+      const hint = isClient ? redisCliHint(word) : undefined;
+      throw unknownOption(table, argument.slice(0, equals < 0 ? undefined : equals), hint);
+    }
     const source = `--${name}`;
     if (option.kind === "flag") {
       // A flag may be repeated, and the last one counts.
@@ -329,16 +331,6 @@ function parseFlag(text: string, source: string): boolean {
   if (["1", "true", "yes", "on"].includes(word)) return true;
   if (["0", "false", "no", "off"].includes(word)) return false;
   throw new UsageError(`Cannot use ${source} "${text}": expected yes or no, true or false, on or off, 1 or 0`);
-}
-
-/** Returns a hint for an option of redis-cli, in the tools that talk to a server as it does. */
-function hintFor(
-  { options }: OptionTable,
-  word: string,
-  following: readonly string[],
-  argv: readonly string[],
-): string | undefined {
-  return options.addr?.kind === "server" ? redisCliHint(word, following, argv) : undefined;
 }
 
 function unknownOption(table: OptionTable, typed: string, hint: string | undefined): UsageError {

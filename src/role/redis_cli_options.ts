@@ -4,10 +4,10 @@
  * @module
  */
 
-const PASSWORD = "the environment variable INMEM_PASSWORD, or --password-file, has the password";
+const PASSWORD = "--askpass, --password-file or the environment variable INMEM_PASSWORD gives the password";
 const NO_CLIENT_CERTIFICATE = "clients have no certificate, only a password";
 
-/** The hint for each option of redis-cli whose name is not an option here. `-h` and `-p` need what follows them. */
+/** The hint for each option of redis-cli whose name is not an option here. */
 const HINTS: Readonly<Record<string, string>> = {
   a: PASSWORD,
   pass: PASSWORD,
@@ -30,20 +30,7 @@ const HINTS: Readonly<Record<string, string>> = {
   "no-auth-warning": "there is no such warning",
 };
 
-/**
- * Returns the hint for an option of redis-cli; `undefined` for any other word.
- *
- * @param word the option without its dashes
- * @param following the arguments after it
- * @param argv all arguments
- */
-export function redisCliHint(word: string, following: readonly string[], argv: readonly string[]): string | undefined {
-  if (word !== "h" && word !== "p") return Object.hasOwn(HINTS, word) ? HINTS[word] : undefined;
-  const [value] = following;
-  if (value === undefined || value.startsWith("-")) return undefined;
-  const other = argv[argv.indexOf(word === "h" ? "-p" : "-h") + 1];
-  const isBoth = argv.includes("-h") && argv.includes("-p");
-  const [host, port] = word === "h" ? [value, isBoth ? other : undefined] : [isBoth ? other : "127.0.0.1", value];
-  const meaning = word === "h" ? "-h is --help here; " : "";
-  return `${meaning}a server is --addr ${host}${port === undefined ? "" : `:${port}`}`;
+/** Returns the hint for an option of redis-cli, without its dashes; `undefined` for any other word. */
+export function redisCliHint(word: string): string | undefined {
+  return Object.hasOwn(HINTS, word) ? HINTS[word] : undefined;
 }

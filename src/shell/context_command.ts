@@ -88,7 +88,7 @@ function addText(contexts: Contexts, name: string, args: readonly string[]): str
   const fields: Record<string, string | boolean> = { addr };
   for (const [field, [value]] of given) {
     if (field === "addr") continue;
-    const option: Option = contextTable.options[field as keyof typeof contextTable.options];
+    const option: Option = contextTable.options[field as keyof typeof contextTable.options]!;
     if (option.kind === "flag") fields[field] = parseValue(option, value!) === true;
     else fields[field] = PATHS.includes(field) ? resolve(value!.text) : value!.text;
   }

@@ -20,6 +20,7 @@ import { helpText as optionsHelp, type OptionValues } from "../role/options.ts";
 import { stateFolder } from "../role/state_folder.ts";
 import { askIfWanted, connectTo, linkTo, resolveTarget, settingsOf, type Target } from "../target/connect.ts";
 import { failureText } from "../target/failure_text.ts";
+import { QuestionEnded } from "../target/question_ended.ts";
 import { parseTargetOptions } from "../target/target_values.ts";
 import { type ColourChoice, type Colours, coloursFor } from "../terminal/colours.ts";
 import { Output, OutputError } from "../terminal/output.ts";
@@ -88,7 +89,7 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
       },
     });
   } catch (error) {
-    return await explain(error, plaintext);
+    return explain(error, plaintext);
   }
 }
 
@@ -241,7 +242,8 @@ async function reportingRefusals(
 }
 
 /** Prints why the client ended, and returns the exit status. */
-async function explain(error: unknown, plaintext: boolean): Promise<number> {
+function explain(error: unknown, plaintext: boolean): number {
+  if (error instanceof QuestionEnded) return complain(error.message, error.exitStatus);
   if (error instanceof UsageError || error instanceof StartError) return complain(error.message, Status.Usage);
   if (error instanceof ConnectionError) {
     const text = failureText(error, plaintext);
@@ -252,8 +254,6 @@ async function explain(error: unknown, plaintext: boolean): Promise<number> {
     return complain(`Cannot authenticate: ${failureText(error, plaintext)}`, Status.Refused);
   }
   if (error instanceof OutputError) return complain(error.message, Status.Usage);
-  const { QuestionEnded } = await import("../target/ask_password.ts");
-  if (error instanceof QuestionEnded) return complain(error.message, error.exitStatus);
   throw error;
 }
 

@@ -13,8 +13,9 @@
  * @module
  */
 
-import { InmemError, ReplyError, UsageError } from "../errors.ts";
+import { ReplyError, UsageError } from "../errors.ts";
 import { PASSWORD_TRIES_MAX_COUNT, PASSWORD_TYPED_MAX_BYTES } from "../limits.ts";
+import { QuestionEnded } from "./question_ended.ts";
 
 /** The terminal of the question. */
 export interface QuestionTerminal {
@@ -28,14 +29,6 @@ export interface Authenticated {
   /** `host:port`. */
   readonly address: string;
   auth(password: string): Promise<void>;
-}
-
-/** The user has ended the question without a password, or a signal has ended it. */
-export class QuestionEnded extends InmemError {
-  /** @param exitStatus what a shell shows for a program that this signal ends */
-  constructor(readonly exitStatus: number) {
-    super("USAGE", "Cannot authenticate: no password was typed");
-  }
 }
 
 const CTRL_C = 0x03;

@@ -22,11 +22,11 @@ import { targetOptions } from "../role/target_options.ts";
 const { context: _context, askpass: _askpass, host: _host, port: _port, ...storedOptions } = targetOptions;
 
 /** The options that a context may have, as the arguments of `context add`. */
-export const contextTable = {
+export const contextTable: OptionTable & { readonly options: typeof storedOptions } = {
   usage: "inmem client context add NAME SERVER [OPTIONS]",
   summary: "Stores a server and how to connect to it under a name.",
   options: storedOptions,
-} as const satisfies OptionTable;
+};
 
 /** The name of the context that is used when nothing else is named. */
 export const DEFAULT_CONTEXT = "default";

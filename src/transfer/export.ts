@@ -12,9 +12,9 @@ import { ConnectionError, fileReason, InmemError, ReplyError, UsageError } from 
 import { EXPORT_WRITE_BYTES } from "../limits.ts";
 import { helpText, type OptionValues } from "../role/options.ts";
 import { exportOptions } from "../role/transfer_options.ts";
-import { QuestionEnded } from "../target/ask_password.ts";
 import { connectAs } from "../target/connect.ts";
 import { failureText } from "../target/failure_text.ts";
+import { QuestionEnded } from "../target/question_ended.ts";
 import { parseTargetOptions } from "../target/target_values.ts";
 import { printable } from "../terminal/printable_text.ts";
 import { formatCount, formatTime, ProgressLine } from "../terminal/progress.ts";

@@ -303,10 +303,6 @@ Deno.test("readPasswords() reads a private file, or else the environment", () =>
 
 Deno.test("parseOptions() tells users of redis-cli what does the same in client tools, and only there", () => {
   const cases: [string, string][] = [
-    ["-h 10.0.0.1 -p 6379 ping", 'Cannot use -h "10.0.0.1": -h is --help here; a server is --addr 10.0.0.1:6379'],
-    ["-p 6379 -h cache ping", 'Cannot use unknown option "-p": a server is --addr cache:6379'],
-    ["-h cache", 'Cannot use -h "cache": -h is --help here; a server is --addr cache'],
-    ["-p 6379 ping", 'Cannot use unknown option "-p": a server is --addr 127.0.0.1:6379'],
     ["-n 0 ping", 'Cannot use unknown option "-n": there is one database'],
     ["--tls ping", 'Cannot use unknown option "--tls": TLS is used unless --plaintext is given'],
   ];

@@ -2,12 +2,8 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { encodeText } from "../../src/bytes.ts";
 import { connect } from "../../src/client/client.ts";
 import { ReplyError, UsageError } from "../../src/errors.ts";
-import {
-  askPassword,
-  authenticateByQuestion,
-  QuestionEnded,
-  type QuestionTerminal,
-} from "../../src/target/ask_password.ts";
+import { askPassword, authenticateByQuestion, type QuestionTerminal } from "../../src/target/ask_password.ts";
+import { QuestionEnded } from "../../src/target/question_ended.ts";
 import { FakeServer } from "../support/fake_server.ts";
 
 /** A terminal on which somebody types these chunks. */

@@ -18,9 +18,9 @@
 import { ConnectionError, InmemError, ReplyError, StartError, UsageError } from "../../errors.ts";
 import { benchOptions } from "../../role/bench_options.ts";
 import { helpText, type OptionValues } from "../../role/options.ts";
-import { QuestionEnded } from "../../target/ask_password.ts";
 import { askIfWanted, resolveTarget, type Target, targetSettings } from "../../target/connect.ts";
 import { failureText } from "../../target/failure_text.ts";
+import { QuestionEnded } from "../../target/question_ended.ts";
 import { parseTargetOptions } from "../../target/target_values.ts";
 import { printableLine } from "../../terminal/printable_text.ts";
 import { ProgressLine } from "../../terminal/progress.ts";
@@ -53,7 +53,8 @@ export async function benchMain(argv: readonly string[]): Promise<number> {
     if (positional.length > 0) {
       throw new UsageError(`Cannot use "${positional[0]}": expected options only; -t set,get names tests`);
     }
-    return await new Benchmark(values).run();
+    const target = await askIfWanted(values, resolveTarget(values));
+    return await new Benchmark(values, target).run();
   } catch (error) {
     if (!(error instanceof InmemError) || error.code === "ASSERTION") throw error;
     const what = error instanceof ReplyError ? "Cannot load the server: " : "";
@@ -71,7 +72,7 @@ class Benchmark {
   readonly #load: LoadSettings;
   readonly #targets: readonly Target[];
 
-  constructor(values: Values) {
+  constructor(values: Values, target: Target) {
     if (values.json && values.csv) throw new UsageError("Cannot use --json together with --csv: expected one of them");
     this.#values = values;
     this.#format = values.json ? "json" : values.csv ? "csv" : "table";
@@ -85,14 +86,13 @@ class Benchmark {
       valueSize: values.size,
       keysCount: values.keys,
     };
-    this.#targets = [resolveTarget(values), ...compared(values)];
+    this.#targets = [target, ...compared(values)];
   }
 
   async run(): Promise<number> {
     const sides: Side[] = [];
     try {
-      const [first, ...others] = this.#targets;
-      for (const target of [await askIfWanted(this.#values, first!), ...others]) {
+      for (const target of this.#targets) {
         sides.push(await Side.open(await targetSettings(target, this.#load.protocol), this.#load));
       }
       await this.#measure(sides);
