@@ -2,8 +2,8 @@
  * Compiles the program for each platform, with the command of `deno task compile`.
  *
  * `deno compile` puts a runtime of the platform before the program, and downloads it from Deno's site. Where that site
- * is out of reach, the runtime of this machine comes from `DENORT_BIN`, and those of Linux from `.ci/denort`; the others
- * cannot be had.
+ * is out of reach, the runtime of this machine comes from `DENORT_BIN`, and those of Linux from `.ci/denort`; the
+ * others cannot be had.
  *
  * @module
  */

@@ -6,7 +6,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import denoJson from "../deno.json" with { type: "json" };
 import { COMMANDS } from "../src/catalog/specification.ts";
-import type { Option } from "../src/role/options.ts";
+import type { Option, OptionTable } from "../src/role/options.ts";
 import { LOCAL_COMMANDS } from "../src/shell/help.ts";
 import { shellCommands, tableRows } from "./support/markdown.ts";
 import { isGenerated, OPTION_TABLES, renderPage } from "./support/pages.ts";
@@ -43,10 +43,18 @@ const COMMAND_NAMES: ReadonlySet<string> = new Set([
   ...LOCAL_COMMANDS.map(({ name }) => name),
 ]);
 
+function optionOf({ options }: OptionTable, name: string): Option | undefined {
+  if (Object.hasOwn(options, name)) return options[name];
+  return Object.values(options).find(({ aliases }) => aliases?.includes(name));
+}
+
 /** Returns what is wrong with a call of a role, such as `client --addr :9443 get key`. */
 function faultOfCall(call: string): string | undefined {
   const words = call.split(/\s+/);
-  const role = words.slice(0, 2).join(" ") === "proxy plan" ? "proxy plan" : words[0]!;
+  const longer = ["proxy plan", "client context add"].find((each) => `${call} `.startsWith(`${each} `));
+  // Its other subcommands have no options.
+  if (longer === undefined && /^client context\b/.test(call)) return undefined;
+  const role = longer ?? words[0]!;
   const table = OPTION_TABLES.find(({ usage }) => usage.startsWith(`inmem ${role} `));
   // `ROLE` means any role.
   if (table === undefined) return /^(ROLE|help|version)$/.test(role) ? undefined : `there is no role "${role}"`;
@@ -55,9 +63,7 @@ function faultOfCall(call: string): string | undefined {
     const [, name, value] = /^--?([a-z][a-z-]*)(=.*)?$/.exec(words[index]!) ?? [];
     if (name === undefined && role === "client") break;
     if (name === undefined) continue;
-    const option = Object.hasOwn(table.options, name)
-      ? table.options[name]
-      : Object.values<Option>(table.options).find(({ aliases = [] }) => aliases.includes(name));
+    const option = optionOf(table, name);
     if (option === undefined) return `inmem ${role} has no option "--${name}"`;
     if (option.kind !== "flag" && value === undefined) index++;
   }

@@ -174,8 +174,8 @@ function seeAlso(pages: readonly string[]): string {
   return pages.map((page, index) => `.BR ${escape(page)} (1)${index < pages.length - 1 ? "," : ""}`).join("\n");
 }
 
-/** The longest line of the source of a page, as editors and mandoc prefer it. */
-const LINE_COLUMNS = 78;
+/** The longest line of a page before it is escaped. Its source then rarely exceeds the 80 columns of mandoc's rule. */
+const LINE_COLUMNS = 70;
 
 /** Returns prose with each sentence on a new line, as troff expects it, and in lines of a bounded length. */
 function text(prose: string): string {

@@ -7,7 +7,7 @@
  *                └──────────────── in flight ◄── replies ────────────┘
  * ```
  *
- * A string is one request, so `set … nx` does not touch an existing key. Other values take several, so whether the key
+ * A string is one request, so `setnx` does not touch an existing key. Other values take several, so whether the key
  * exists has to be known first. Requests from such a key on are held until the server has replied to `exists`, for
  * many keys at a time. With `replace` no key is asked about.
  *
@@ -65,7 +65,7 @@ export class InterruptedError extends InmemError {
 interface HeldKey {
   readonly key: Uint8Array;
   readonly position: number;
-  /** Whether the server is asked about the key. The `nx` of a string makes this unnecessary. */
+  /** Whether the server is asked about the key. The `setnx` of a string makes this unnecessary. */
   readonly isAsked: boolean;
   /** The requests in the batch of held ones. */
   readonly start: number;
@@ -143,7 +143,7 @@ class Importer implements ReplyConsumer {
   take(reply: BulkReply): void {
     const inFlight = this.#inFlight;
     const { kind } = inFlight;
-    if (kind === SET && reply.isOk) this.#imported();
+    if (kind === SET && (reply.isOk || reply.integer() === 1)) this.#imported();
     else if (reply.isRefusal) this.#refuse(reply.refusal());
     else if (kind === EXISTS) this.#answers.push(reply.integer());
     else if (kind === SET) this.#existsAlready();

@@ -3,11 +3,12 @@
  *
  * | value | requests |
  * |---|---|
- * | string | `set key value`, with `nx` unless existing keys are replaced, and `pxat ms` if it has a deadline |
+ * | string | `setnx key value`, or `set` when existing keys are replaced |
+ * | string with a deadline | `set key value nx pxat ms`, without `nx` when existing keys are replaced |
  * | parts of a string | `set key part`, then `append key part` |
  * | list, set, hash | `rpush`, `sadd` or `hset`, each with as many parts as make a large request |
- * | with a deadline | in addition `pexpireat key ms` at the end |
- * | replacing | in addition `del key` in front, unless it is a string |
+ * | list, set or hash with a deadline | in addition `pexpireat key ms` at the end |
+ * | list, set or hash that replaces a key | in addition `del key` in front |
  *
  * @module
  */
@@ -18,7 +19,7 @@ import { encodeWord, type RequestBatch } from "./request_batch.ts";
 
 /** The meaning that the reply to a request has for its key. */
 export const RequestKind = {
-  /** The key is imported, unless it exists. */
+  /** The key is imported if the reply is `OK` or 1, and otherwise exists. */
   Set: 0,
   /** A part of the key is imported. */
   Part: 1,
@@ -29,6 +30,7 @@ export const RequestKind = {
 } as const;
 
 const SET = encodeWord("set");
+const SETNX = encodeWord("setnx");
 const NX = encodeWord("nx");
 const PXAT = encodeWord("pxat");
 const DEL = encodeWord("del");
@@ -46,11 +48,13 @@ const PUSH: Readonly<Record<ValueType, Uint8Array>> = {
 /** Appends the request for a key with its whole string. */
 export function addString(batch: RequestBatch, { key, value, deadlineMs }: EntryReader, isReplacing: boolean): void {
   const hasDeadline = deadlineMs !== NO_DEADLINE;
-  batch.begin(3 + (isReplacing ? 0 : 1) + (hasDeadline ? 2 : 0));
-  batch.word(SET);
+  const isOnlyIfAbsent = !isReplacing && hasDeadline;
+  batch.begin(3 + (isOnlyIfAbsent ? 1 : 0) + (hasDeadline ? 2 : 0));
+  // A command without options is decoded faster.
+  batch.word(isReplacing || hasDeadline ? SET : SETNX);
   batch.span(key);
   batch.span(value);
-  if (!isReplacing) batch.word(NX);
+  if (isOnlyIfAbsent) batch.word(NX);
   if (hasDeadline) {
     batch.word(PXAT);
     batch.integer(deadlineMs);

@@ -1,8 +1,9 @@
 /**
  * `inmem bench`: loads a server, checks every reply, and prints rates and latencies.
  *
- * It talks to inmem, to Redis and to any other compatible server. With `--compare` it loads two servers in turn, several
- * rounds, so that what else the machine does falls on both; the figures are those of the round with the median rate.
+ * It talks to inmem, to Redis and to any other compatible server. With `--compare` it loads two servers in turn,
+ * several rounds, so that what else the machine does falls on both; the figures are those of the round with the median
+ * rate.
  *
  * ```text
  * workloads.ts        what is sent, and which reply is expected

@@ -42,7 +42,8 @@ export class LiveView {
   readonly isRedrawn: boolean;
   /** The signal that is aborted when the tool shall end. */
   readonly stop: AbortSignal;
-  readonly #stopped: Promise<void>;
+  /** The ends of the present waits. A race with a promise that lasts would hold on to every wait before. */
+  readonly #waits = new Set<() => void>();
   readonly #size: () => ScreenSize;
 
   constructor({ output, format, colours, isTerminal, stop, ...terminal }: LiveViewOptions) {
@@ -54,9 +55,11 @@ export class LiveView {
     this.isRedrawn = terminal.isRedrawn ?? (isTerminal && !isDumbTerminal());
     this.#size = isTerminal ? terminal.size ?? terminalSize : () => UNLIMITED_SIZE;
     this.frames = new Frames(output, this.isRedrawn, () => this.size);
-    this.#stopped = stop.aborted
-      ? Promise.resolve()
-      : new Promise((resolve) => stop.addEventListener("abort", () => resolve(), { once: true }));
+    const end = () => {
+      for (const wait of this.#waits) wait();
+    };
+    stop.addEventListener("abort", end, { once: true });
+    output.failing.then(end);
   }
 
   /** The size that lines have to fit. */
@@ -76,14 +79,21 @@ export class LiveView {
 
   /** Resolves when few enough bytes wait to be written, or the tool shall end. */
   async room(): Promise<void> {
-    await Promise.race([this.output.room(), this.#stopped]);
+    if (!this.output.hasRoom) await this.orStopped(this.output.room());
   }
 
   /** Waits for a result; returns `undefined` if the tool shall end before. */
   async orStopped<T>(result: Promise<T>): Promise<T | undefined> {
-    // The result may be an error after the waiting has ended.
-    result.catch(() => {});
-    return await Promise.race([result, this.#stopped, this.output.failing]) ?? undefined;
+    const { promise, resolve, reject } = Promise.withResolvers<T | undefined>();
+    const end = () => resolve(undefined);
+    if (this.isOver) end();
+    this.#waits.add(end);
+    result.then(resolve, reject);
+    try {
+      return await promise;
+    } finally {
+      this.#waits.delete(end);
+    }
   }
 
   /** Waits for some time, or until the tool shall end. */
