@@ -56,6 +56,8 @@ function faultOfCall(call: string): string | undefined {
   if (longer === undefined && /^client context\b/.test(call)) return undefined;
   const role = longer ?? words[0]!;
   const table = OPTION_TABLES.find(({ usage }) => usage.startsWith(`inmem ${role} `));
+  // The options of a context are those of the client.
+  if (table === undefined && role === "client context add") return undefined;
   // `ROLE` means any role.
   if (table === undefined) return /^(ROLE|help|version)$/.test(role) ? undefined : `there is no role "${role}"`;
   let index = role.split(" ").length;
