@@ -55,6 +55,8 @@ function faultOfCall(call: string): string | undefined {
   if (/^client context\b/.test(call)) return undefined;
   const role = words.slice(0, 2).join(" ") === "proxy plan" ? "proxy plan" : words[0]!;
   const table = OPTION_TABLES.find(({ usage }) => usage.startsWith(`inmem ${role} `));
+  // The options of a context are those of the client.
+  if (table === undefined && role === "client context add") return undefined;
   // `ROLE` means any role.
   if (table === undefined) return /^(ROLE|help|version)$/.test(role) ? undefined : `there is no role "${role}"`;
   let index = role.split(" ").length;

@@ -93,8 +93,7 @@ class Benchmark {
   async run(): Promise<number> {
     const sides: Side[] = [];
     try {
-      const [first, ...others] = this.#targets;
-      for (const target of [await askIfWanted(this.#values, first!), ...others]) {
+      for (const target of this.#targets) {
         sides.push(await Side.open(await targetSettings(target, this.#load.protocol), this.#load));
       }
       await this.#measure(sides);
