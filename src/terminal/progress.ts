@@ -229,3 +229,9 @@ export function formatTime(seconds: number): string {
   const tail = String(rest).padStart(2, "0");
   return hours > 0 ? `${hours}:${String(minutes).padStart(2, "0")}:${tail}` : `${minutes}:${tail}`;
 }
+
+/** Returns how long something has taken: below 10 s with tenths, such as `0.1 s`, and above as `formatTime` does. */
+export function formatDuration(seconds: number): string {
+  // 9.95 would be written as 10.0.
+  return seconds < 9.95 ? `${Math.max(0, seconds).toFixed(1)} s` : formatTime(seconds);
+}

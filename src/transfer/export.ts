@@ -17,7 +17,7 @@ import { failureText } from "../target/failure_text.ts";
 import { QuestionEnded } from "../target/question_ended.ts";
 import { parseTargetOptions } from "../target/target_values.ts";
 import { printable } from "../terminal/printable_text.ts";
-import { formatCount, formatTime, ProgressLine } from "../terminal/progress.ts";
+import { formatCount, formatDuration, ProgressLine } from "../terminal/progress.ts";
 import { CsvWriter } from "./csv_writer.ts";
 import { type ExportCounts, exportKeys } from "./exporter.ts";
 import { countKeys } from "./import_report.ts";
@@ -81,7 +81,7 @@ async function run(values: Values): Promise<void> {
       await line.end();
     }
     const seconds = (performance.now() - startMs) / 1000;
-    const rate = `in ${formatTime(seconds)}, ${formatCount(counts.exported / seconds)} keys/s`;
+    const rate = `in ${formatDuration(seconds)}, ${formatCount(counts.exported / seconds)} keys/s`;
     const vanished = counts.vanished > 0 ? `; ${formatCount(counts.vanished)} were removed meanwhile` : "";
     console.error(`${countKeys(counts.exported)} exported${vanished} (${rate})`);
   } finally {

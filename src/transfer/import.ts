@@ -18,7 +18,7 @@ import { failureText } from "../target/failure_text.ts";
 import { QuestionEnded } from "../target/question_ended.ts";
 import { parseTargetOptions } from "../target/target_values.ts";
 import { printable } from "../terminal/printable_text.ts";
-import { formatCount, formatTime, ProgressLine } from "../terminal/progress.ts";
+import { formatCount, formatDuration, ProgressLine } from "../terminal/progress.ts";
 import { ByteSource } from "./byte_source.ts";
 import { CsvReader } from "./csv_reader.ts";
 import { type EntryReader, InputError } from "./entry_reader.ts";
@@ -177,7 +177,7 @@ class ImportRun {
       await line.end();
     }
     const seconds = (performance.now() - startMs) / 1000;
-    return `${report.text()} (in ${formatTime(seconds)}, ${formatCount(report.done / seconds)} keys/s)`;
+    return `${report.text()} (in ${formatDuration(seconds)}, ${formatCount(report.done / seconds)} keys/s)`;
   }
 }
 

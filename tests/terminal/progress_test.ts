@@ -4,6 +4,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { decodeText } from "../../src/bytes.ts";
 import {
   formatCount,
+  formatDuration,
   formatSize,
   formatTime,
   type Progress,
@@ -154,5 +155,18 @@ Deno.test("formatCount(), formatSize() and formatTime() write numbers for people
     "1:00:00",
     "25:01:01",
     "10 days",
+  ]);
+});
+
+Deno.test("formatDuration() writes tenths of a second below 10 s", () => {
+  assertEquals([0, 0.04, 0.11, 1, 9.94, 9.95, 10, 61].map(formatDuration), [
+    "0.0 s",
+    "0.0 s",
+    "0.1 s",
+    "1.0 s",
+    "9.9 s",
+    "0:10",
+    "0:10",
+    "1:01",
   ]);
 });
