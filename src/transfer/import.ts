@@ -27,7 +27,14 @@ import { countKeys, ImportReport } from "./import_report.ts";
 import { JsonLinesReader } from "./json_lines_reader.ts";
 import { Crc64 } from "./rdb/crc64.ts";
 import { RdbReader } from "./rdb/rdb_reader.ts";
-import { type Contents, describeDatabases, formatOf, parseDatabase, verifyEntries } from "./verify.ts";
+import {
+  type Contents,
+  describeDatabases,
+  formatOf,
+  parseDatabase,
+  refuseAbsentDatabase,
+  verifyEntries,
+} from "./verify.ts";
 
 type Values = OptionValues<typeof importOptions>;
 type Format = "rdb" | "jsonl" | "csv";
@@ -142,6 +149,9 @@ class ImportRun {
         const found = describeDatabases(contents);
         throw new InputError(`Cannot choose a database: --db NUMBER or --db all does (${found})`, this.#file);
       }
+      if (database !== undefined && !contents.keys.has(database) && !contents.skipped.has(database)) {
+        refuseAbsentDatabase(database, contents.keys, this.#file);
+      }
       return contents;
     } finally {
       await line.end();
@@ -175,6 +185,10 @@ class ImportRun {
     } finally {
       if (!signal.aborted) Deno.removeSignalListener("SIGINT", interrupt);
       await line.end();
+    }
+    // A pipe is read only once, so its databases are known at its end.
+    if (database !== undefined && !report.hasChosen) {
+      refuseAbsentDatabase(database, report.otherDatabases, this.#file === "-" ? "standard input" : this.#file);
     }
     const seconds = (performance.now() - startMs) / 1000;
     return `${report.text()} (in ${formatDuration(seconds)}, ${formatCount(report.done / seconds)} keys/s)`;

@@ -20,8 +20,8 @@ export class ImportReport {
   expired = 0;
   /** Keys that were left out, because their values have no elements. */
   empty = 0;
-  /** Keys of databases that were not chosen. */
-  otherDatabase = 0;
+  /** Keys of databases that were not chosen, by database. */
+  readonly otherDatabases = new Map<number, number>();
   /** The number of values that were left out because inmem does not have their type, by type. */
   readonly unsupported = new Map<string, number>();
   /** The last key that was imported. */
@@ -38,6 +38,16 @@ export class ImportReport {
     this.unsupported.set(name, (this.unsupported.get(name) ?? 0) + 1);
   }
 
+  /** Counts a key of a database that was not chosen. */
+  countOther(database: number): void {
+    this.otherDatabases.set(database, (this.otherDatabases.get(database) ?? 0) + 1);
+  }
+
+  /** Whether the chosen database has had anything. */
+  get hasChosen(): boolean {
+    return this.done > 0 || this.unsupported.size > 0;
+  }
+
   /** The number of keys whose fate is known, for the progress line. */
   get done(): number {
     return this.imported + this.existing + this.expired + this.empty;
@@ -50,7 +60,8 @@ export class ImportReport {
     if (this.existing > 0) left.push(`${formatCount(this.existing)} that exist`);
     if (this.expired > 0) left.push(`${formatCount(this.expired)} expired`);
     if (this.empty > 0) left.push(`${formatCount(this.empty)} without elements`);
-    if (this.otherDatabase > 0) left.push(`${formatCount(this.otherDatabase)} of other databases`);
+    const other = this.otherDatabases.values().reduce((sum, count) => sum + count, 0);
+    if (other > 0) left.push(`${formatCount(other)} of other databases`);
     for (const [name, count] of this.unsupported) left.push(timesOf(name, count));
     if (left.length > 0) parts.push(`left out: ${left.join(", ")}`);
     return parts.join("; ");

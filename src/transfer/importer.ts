@@ -254,7 +254,7 @@ class Importer implements ReplyConsumer {
   /** Returns whether the present key is imported, and counts it if it is not. */
   #isWanted(): boolean {
     const { deadlineMs } = this.#reader;
-    if (!this.#isChosen) this.#report.otherDatabase++;
+    if (!this.#isChosen) this.#report.countOther(this.#reader.database);
     else if (deadlineMs !== NO_DEADLINE && deadlineMs <= this.#startMs) this.#report.expired++;
     else return true;
     return false;

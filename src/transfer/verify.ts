@@ -14,6 +14,8 @@ import { nameOf, timesOf } from "./import_report.ts";
 export interface Contents {
   /** The number of keys that inmem has, by database. */
   readonly keys: ReadonlyMap<number, number>;
+  /** The databases with something that was left out, since inmem does not have it. */
+  readonly skipped: ReadonlySet<number>;
 }
 
 /** The values of a file that cannot be imported. */
@@ -53,6 +55,7 @@ export async function verifyEntries(
   skipsUnsupported: boolean,
 ): Promise<Contents> {
   const keys = new Map<number, number>();
+  const skipped = new Set<number>();
   const unsupported = new Unsupported();
   let count = 0;
   let present = reader.database;
@@ -72,12 +75,13 @@ export async function verifyEntries(
         await reader.advance();
         break;
       case Step.Unsupported:
-        if (!skipsUnsupported && (database === undefined || reader.database === database)) unsupported.add(reader);
+        if (skipsUnsupported) skipped.add(reader.database);
+        else if (database === undefined || reader.database === database) unsupported.add(reader);
         break;
       case Step.Done:
         if (count > 0) keys.set(present, (keys.get(present) ?? 0) + count);
         unsupported.refuse();
-        return { keys };
+        return { keys, skipped };
     }
   }
 }
@@ -96,8 +100,21 @@ export function parseDatabase(choice: string | undefined): number | undefined {
 }
 
 /** Returns text for a message: databases with their numbers of keys. */
-export function describeDatabases({ keys }: Contents): string {
+export function describeDatabases({ keys }: Pick<Contents, "keys">): string {
   return [...keys].sort(([a], [b]) => a - b).map(([db, count]) => `${formatCount(count)} in database ${db}`).join(", ");
+}
+
+/**
+ * Refuses a database that is not in a file. Database 0 of a file without keys is there, since Redis always has one.
+ *
+ * @param keys the number of keys by database
+ * @param where the file
+ * @throws {InputError}
+ */
+export function refuseAbsentDatabase(database: number, keys: ReadonlyMap<number, number>, where: string): void {
+  if (database === 0 && keys.size === 0) return;
+  const found = keys.size === 0 ? "there are no keys" : `there are ${describeDatabases({ keys })}`;
+  throw new InputError(`Cannot use --db ${database}: the file has no such database; ${found}`, where);
 }
 
 /** The first bytes of the formats that have such. */

@@ -84,6 +84,26 @@ systemTest("inmem import and inmem export", {}, async (launcher, test) => {
     assertEquals([await client.exists("db1"), await client.exists("db2")], [1, 0]);
   });
 
+  await test.step("a database that the file does not have is refused, with those that it has", async () => {
+    const path = launcher.path("both.rdb");
+    const sizeBefore = await client.size();
+    const absent =
+      /^inmem import: Cannot use --db 7: the file has no such database; there are 1 in database 1, 1 in database 2 \(.*both\.rdb\)\. Nothing was imported\.\n$/;
+    for (const more of [[], ["--dry-run"], ["--skip-unsupported"]]) {
+      check(await inmem(["import", path, "--db", "7", ...more]), 2, "", absent);
+    }
+    check(await inmem(["import", jsonl, "--db", "1"]), 2, "", /there are 2 in database 0 .* Nothing was imported\.\n$/);
+    assertEquals(await client.size(), sizeBefore);
+    const piped =
+      /^inmem import: Cannot use --db 7: .* 2 in database 0 \(standard input\)\. 0 keys imported; left out: 2 of other databases\.\n$/;
+    check(await inmem(["import", "-", "--db", "7"], { stdin: lines }), 2, "", piped);
+    const sets = await write("sets.rdb", rdbFile("REDIS0011", [254, 3, 5, ...string("z"), 0]));
+    check(await inmem(["import", sets, "--db", "3", "--skip-unsupported"]), 0, /^0 keys imported; left out: a sor/, "");
+    const none = await write("none.rdb", rdbFile("REDIS0011"));
+    check(await inmem(["import", none, "--db", "0"]), 0, /^0 keys imported \(/, "");
+    check(await inmem(["import", none, "--db", "7"]), 2, "", /no such database; there are no keys \(/);
+  });
+
   await test.step("a dry run needs no server, and without one an import fails", async () => {
     const nowhere = { ...env, INMEM_ADDR: "127.0.0.1:1" };
     check(await inmem(["import", jsonl, "--dry-run"], { env: nowhere }), 0, "The file is valid: 2 keys\n", "");
