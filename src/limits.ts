@@ -988,6 +988,8 @@ export const DESCRIPTOR_EVENTS_MAX_COUNT = 256;
 export const BULK_LAST_REPLIES_MS = 1_000;
 /** The most commands that the piped client has in flight, a power of two: enough to keep a connection busy. */
 export const PIPED_IN_FLIGHT_MAX_COUNT = 4_096;
+/** The most kinds of refusals, by code and command, about which one run of the piped client gives advice. */
+export const PIPED_ADVICE_MAX_COUNT = 100;
 /**
  * The bytes of replies for a slow reader of the output beyond which the piped client reads no more replies. This
  * happens only when replies become much larger while many requests are in flight.

@@ -11,6 +11,7 @@
  * @module
  */
 
+import type { CommandSpecification } from "../catalog/specification.ts";
 import { PIPED_IN_FLIGHT_MAX_COUNT } from "../limits.ts";
 import type { ReplyShape } from "./human.ts";
 
@@ -27,17 +28,17 @@ interface LocalOutcome {
 export class PendingLines {
   readonly #lines = new Float64Array(PIPED_IN_FLIGHT_MAX_COUNT);
   readonly #shapes: ReplyShape[] = new Array(PIPED_IN_FLIGHT_MAX_COUNT).fill("value");
-  readonly #isRun = new Uint8Array(PIPED_IN_FLIGHT_MAX_COUNT);
+  readonly #commands: (CommandSpecification | undefined)[] = new Array(PIPED_IN_FLIGHT_MAX_COUNT).fill(undefined);
   #locals: LocalOutcome[] = [];
   /** The index of the first local outcome that is not written. */
   #head = 0;
 
-  /** Notes the line of request `number`, the shape of its reply, and whether it is `exec`. */
-  add(number: number, line: number, shape: ReplyShape, isRun: boolean): void {
+  /** Notes the line of request `number`, the shape of its reply, and its command if it is known. */
+  add(number: number, line: number, shape: ReplyShape, command: CommandSpecification | undefined): void {
     const place = number & MASK;
     this.#lines[place] = line;
     this.#shapes[place] = shape;
-    this.#isRun[place] = Number(isRun);
+    this.#commands[place] = command;
   }
 
   /** Returns the line of request `number`, which is in flight. */
@@ -50,9 +51,9 @@ export class PendingLines {
     return this.#shapes[number & MASK]!;
   }
 
-  /** Returns whether request `number`, which is in flight, is `exec`. */
-  isRun(number: number): boolean {
-    return this.#isRun[number & MASK] === 1;
+  /** Returns the command of request `number`, which is in flight. */
+  command(number: number): CommandSpecification | undefined {
+    return this.#commands[number & MASK];
   }
 
   /** Notes an outcome that is written after the replies to `place` requests. */

@@ -24,6 +24,7 @@
  */
 
 import { decodeText, equalBytes } from "../bytes.ts";
+import type { CommandSpecification } from "../catalog/specification.ts";
 import type { Argument, ConnectionSettings, Value } from "../client/client.ts";
 import { openReplies } from "../client/link.ts";
 import { commandOf, ReplyDelays } from "../client/reply_delay.ts";
@@ -47,6 +48,7 @@ import { helpText } from "./help.ts";
 import { readLines } from "./lines.ts";
 import { isListening } from "./live/live_words.ts";
 import { PendingLines } from "./pending_lines.ts";
+import { PipedErrors } from "./piped_errors.ts";
 import { ReplyOutput } from "./reply_output.ts";
 import { Status } from "./status.ts";
 import { tokenize } from "./tokenizer.ts";
@@ -109,7 +111,7 @@ export class PipedRun implements ReplyConsumer {
   readonly #stopsOnError: boolean;
   readonly #listen: PipedOptions["listen"];
   readonly #output: Output;
-  readonly #errors: Output;
+  readonly #errors: PipedErrors;
   readonly #replies: ReplyOutput;
   readonly #pending = new PendingLines();
   readonly #commands = new CommandFinder();
@@ -136,7 +138,7 @@ export class PipedRun implements ReplyConsumer {
     this.#stopsOnError = options.stopOnError ?? false;
     this.#listen = options.listen;
     this.#output = new Output(output);
-    this.#errors = output === errors ? this.#output : new Output(errors);
+    this.#errors = new PipedErrors(output === errors ? this.#output : new Output(errors));
     this.#replies = new ReplyOutput(this.#output, this.#format);
   }
 
@@ -168,8 +170,8 @@ export class PipedRun implements ReplyConsumer {
   }
 
   async #flushed(): Promise<void> {
-    await this.#output.flushed();
     await this.#errors.flushed();
+    await this.#output.flushed();
     if (this.#output.failure !== undefined) throw this.#output.failure;
   }
 
@@ -179,7 +181,7 @@ export class PipedRun implements ReplyConsumer {
       return await this.#listen(words);
     } catch (error) {
       if (error instanceof ReplyError) {
-        this.#refuse(lines, error);
+        this.#refuse(lines, error, commandOf(words));
         this.#replies.flush();
       } else if (error instanceof ConnectionError) this.#fail(`line ${lines}: ${error.message}`, Status.NoConnection);
       else throw error;
@@ -253,7 +255,7 @@ export class PipedRun implements ReplyConsumer {
     return this.#send(words, command);
   }
 
-  #send(words: readonly Uint8Array[], { shape, isRun, hasDelay, specification }: Command): true {
+  #send(words: readonly Uint8Array[], { shape, hasDelay, specification }: Command): true {
     const stream = this.#stream!;
     const number = stream.addedCount;
     try {
@@ -263,7 +265,7 @@ export class PipedRun implements ReplyConsumer {
       return true;
     }
     const { lines } = this.counts;
-    this.#pending.add(number, lines, shape === "byWords" ? shapeOf(words) : shape, isRun);
+    this.#pending.add(number, lines, shape === "byWords" ? shapeOf(words) : shape, specification);
     return true;
   }
 
@@ -306,7 +308,7 @@ export class PipedRun implements ReplyConsumer {
     const stream = this.#stream!;
     this.#awaited = Promise.withResolvers();
     const { promise, reject } = this.#awaited;
-    this.#pending.add(stream.addedCount, this.counts.lines, "value", false);
+    this.#pending.add(stream.addedCount, this.counts.lines, "value", undefined);
     stream.add(request);
     stream.ended.then(() => reject(stream.lost));
     return promise;
@@ -342,8 +344,9 @@ export class PipedRun implements ReplyConsumer {
     const number = this.#stream!.repliedCount;
     this.counts.replies++;
     if (this.#awaited !== undefined) this.#settleAwaited(reply);
-    else if (reply.isRefusal) this.#refuse(this.#pending.line(number), reply.refusal());
-    else this.#writeReply(reply, number);
+    else if (reply.isRefusal) {
+      this.#refuse(this.#pending.line(number), reply.refusal(), this.#pending.command(number));
+    } else this.#writeReply(reply, number);
     if (this.#pending.localCount > 0) this.#pending.writeLocals(number + 1);
   }
 
@@ -367,7 +370,7 @@ export class PipedRun implements ReplyConsumer {
 
   #writeReply(reply: BulkReply, number: number): void {
     const shape = this.#pending.shape(number);
-    const isRun = this.#pending.isRun(number);
+    const isRun = this.#pending.command(number)?.transactionStep === "run";
     let sizeBytes = shape === "value" && !this.#isQuiet ? this.#replies.addShort(reply) : 0;
     if (sizeBytes === 0) sizeBytes = this.#writeLong(reply, shape, isRun ? this.#pending.line(number) : 0);
     // Replies arrive even if their reader is slow, so no more are requested than may wait for it.
@@ -409,9 +412,9 @@ export class PipedRun implements ReplyConsumer {
     this.#addLocal(() => this.#refuse(line, refusal));
   }
 
-  #refuse(line: number, refusal: ReplyError): void {
+  #refuse(line: number, refusal: ReplyError, command?: CommandSpecification): void {
     const text = formatError(refusal, this.#format);
-    if (this.#format === "raw") this.#errors.add(`line ${line}: ${text}`);
+    if (this.#format === "raw") this.#errors.addRefusal(`line ${line}: ${text}`, refusal, command);
     else this.#replies.add(text);
     this.#refused();
   }
@@ -445,13 +448,11 @@ function isComment(line: Uint8Array): boolean {
 interface Command {
   /** The name in lower case. */
   readonly name: string;
-  readonly specification: ReturnType<typeof commandOf>;
+  readonly specification: CommandSpecification | undefined;
   /** Whether the client runs it itself. */
   readonly isOwn: boolean;
   /** The shape of its replies, or `byWords` when that depends on the other words. */
   readonly shape: ReplyShape | "byWords";
-  /** Whether it is `exec`. */
-  readonly isRun: boolean;
   /** Whether it delays its reply, or changes how others delay theirs. */
   readonly hasDelay: boolean;
 }
@@ -481,7 +482,6 @@ function describe(words: readonly Uint8Array[]): Command {
     specification,
     isOwn: OWN_NAMES.includes(name) || isListening(words),
     shape: Array.isArray(specification?.textReply) ? "byWords" : shapeOf([name]),
-    isRun: specification?.transactionStep === "run",
     hasDelay: specification !== undefined &&
       (specification.replyDelay !== "none" || specification.transactionStep !== undefined),
   };

@@ -3,7 +3,7 @@ import { decodeText, encodeText } from "../../src/bytes.ts";
 import { connectionSettings } from "../../src/client/client.ts";
 import type { Value } from "../../src/client/client.ts";
 import { ConnectionError, ReplyError } from "../../src/errors.ts";
-import { LINE_SIZE_MAX_BYTES } from "../../src/limits.ts";
+import { LINE_SIZE_MAX_BYTES, PIPED_ADVICE_MAX_COUNT } from "../../src/limits.ts";
 import { formatReply } from "../../src/shell/format.ts";
 import type { Sink } from "../../src/terminal/output.ts";
 import { type PipedOptions, runPiped } from "../../src/shell/piped.ts";
@@ -437,7 +437,8 @@ Deno.test("runPiped() listens after all lines before the command, and reads none
   assertEquals(await outcome(new ReplyError("NOAUTH", "no")), {
     status: Status.Refused,
     output: "a\nb\n",
-    errors: "line 3: NOAUTH no\n",
+    errors: "line 3: NOAUTH no\n" +
+      "hint: this server requires a password; pass it with --password-file FILE, or INMEM_PASSWORD\n",
   });
   assertEquals(await outcome(new ConnectionError("x:1", "Lost the connection to x:1", false)), {
     status: Status.NoConnection,
@@ -445,4 +446,54 @@ Deno.test("runPiped() listens after all lines before the command, and reads none
     errors: "inmem client: line 3: Lost the connection to x:1\n",
   });
   assertEquals(listened, new Array(4).fill(["SUBSCRIBE", "a b"]));
+});
+
+/** Refuses each command as a server does. */
+function refuseAll([name, word]: string[], peer: Parameters<FakeHandler>[1]): void {
+  if (name === "get") peer.refuse("ERR", "wrong number of arguments for 'get' command");
+  else if (name === "set") peer.refuse("ERR", "syntax error");
+  else if (name === "incr") peer.refuse("ERR", "value is not an integer or out of range");
+  else if (name === "lpush") peer.refuse("WRONGTYPE", "Operation against a key holding the wrong kind of value");
+  else if (name === "config") peer.refuse("ERR", `unknown subcommand '${word}'. Try CONFIG HELP.`);
+  else if (name === "dbsize" || name === "exists") peer.refuse("NOAUTH", "Authentication required.");
+  else peer.refuse("ERR", `unknown command '${name}', with args beginning with: `);
+}
+
+Deno.test("runPiped() gives advice below the first refusal of each kind, as one command does", async () => {
+  const input = "sett a\nget\nincr a\nset a b c\nset a b c\nlpush a b\nconfig gte x\ndbsize\nexists a\nsett b\nget\n";
+  const { errors, status } = await runLines(input, refuseAll);
+  assertEquals(status, Status.Refused);
+  const said = errors.trimEnd().split("\n").map((line) => line.replace(/^(line \d+: [A-Z]+) .*/, "$1"));
+  assertEquals(said.map((line) => line.replace(/^usage: set .*/, "usage: set …")), [
+    "line 1: ERR",
+    'hint: did you mean "set"?',
+    "line 2: ERR",
+    "usage: get key",
+    "line 3: ERR",
+    "line 4: ERR",
+    "usage: set …",
+    "line 5: ERR",
+    "line 6: WRONGTYPE",
+    'hint: "type KEY" shows what the key holds',
+    "line 7: ERR",
+    'hint: did you mean "config get"?',
+    "line 8: NOAUTH",
+    "hint: this server requires a password; pass it with --password-file FILE, or INMEM_PASSWORD",
+    "line 9: NOAUTH",
+    "line 10: ERR",
+    "line 11: ERR",
+  ]);
+  const json = await runLines(input, refuseAll, { format: "json" });
+  assertEquals([json.errors, json.output.match(/hint|usage/)], ["", null]);
+  const stopped = await runLines("get\nget\n", refuseAll, { stopOnError: true });
+  assertEquals(stopped.errors, "line 1: ERR wrong number of arguments for 'get' command\nusage: get key\n");
+});
+
+Deno.test("runPiped() bounds its advice when every line has another name", async () => {
+  const count = 3 * PIPED_ADVICE_MAX_COUNT;
+  const { errors } = await runLines(Array.from({ length: count }, (_, i) => `sett${i}\n`).join(""), refuseAll);
+  const lines = errors.trimEnd().split("\n");
+  const hints = lines.filter((line) => line.startsWith("hint: "));
+  assert(hints.length > 0 && hints.length <= PIPED_ADVICE_MAX_COUNT, `${hints.length}`);
+  assertEquals(lines.length - hints.length, count);
 });

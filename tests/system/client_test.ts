@@ -202,7 +202,13 @@ systemTest(
           0,
           '"OK"\n"OK"\n"OK"\n"QUEUED"\nnull\n',
         );
-        await client.piped("multi\nnosuch\nexec\n", [], 1, "OK\n", /^line 2: ERR unknown [^\n]+\nline 3: EXECABORT /);
+        await client.piped(
+          "multi\nnosuch\nexec\n",
+          [],
+          1,
+          "OK\n",
+          /^line 2: ERR unknown [^\n]+\nhint: [^\n]+\nline 3: EXECABORT /,
+        );
         await client.piped("multi\nblpop {t}q 100\nexec\n", ["--timeout", "2s", "--json"], 0, /\[null\]\n$/);
         await client.expect(["exec"], 1, "", "ERR EXEC without MULTI\n");
       });

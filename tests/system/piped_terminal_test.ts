@@ -31,7 +31,7 @@ systemTest(
       await terminal.type(`${words} --quiet < ${input} 2> ${launcher.path("errors")}; echo "ended $?"\r`);
       await terminal.seeText("ended 1");
       const errors = await Deno.readTextFile(launcher.path("errors"));
-      assert(/^line 2: ERR unknown command [^\n]*\n$/.test(errors), errors);
+      assert(/^line 2: ERR unknown command [^\n]*\nhint: [^\n]*\n$/.test(errors), errors);
     } finally {
       await terminal.end();
     }
