@@ -24,7 +24,11 @@ export const importOptions = {
       help: "the format of the file",
       absent: "by the name of the file, or its first bytes",
     },
-    replace: { kind: "flag", help: "overwrite keys that exist; without it, a key that exists ends the import" },
+    replace: {
+      kind: "flag",
+      help: "overwrite keys that exist, also those of earlier lines of the file, so the rows of a key in CSV must " +
+        "follow each other; without it, a key that exists ends the import",
+    },
     "skip-existing": { kind: "flag", help: "leave keys that exist as they are" },
     "skip-unsupported": {
       kind: "flag",

@@ -4,6 +4,8 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { decodeText, encodeText } from "../../src/bytes.ts";
 import { type Client, connect, connectionSettings } from "../../src/client/client.ts";
 import { ConnectionError } from "../../src/errors.ts";
+import { helpText } from "../../src/role/options.ts";
+import { importOptions } from "../../src/role/transfer_options.ts";
 import { ByteSource } from "../../src/transfer/byte_source.ts";
 import { CsvWriter } from "../../src/transfer/csv_writer.ts";
 import { type EntryReader, InputError } from "../../src/transfer/entry_reader.ts";
@@ -280,6 +282,25 @@ everywhere("a damaged input reports exactly what was imported", async (addr, cli
   assertEquals(await client.size(), report.imported);
   assertEquals(report.partText(), '500 keys imported. The last imported key is "key:499".');
 });
+
+everywhere(
+  "rows of a key that are apart replace each other, as --help says, or end the import",
+  async (addr, client) => {
+    const csv = encodeText("key,type,field,value\nh,hash,a,1\nh,hash,b,2\ns,,,x\nh,hash,c,3\n");
+    const { error } = await importFrom(textReader("csv", csv), addr);
+    assert(error instanceof KeyRefusedError);
+    assertMatch(error.message, /Key "h" exists.*line 5/);
+    assertEquals(
+      await importFrom(textReader("csv", csv), addr, { existing: "replace" }).then((each) => each.error),
+      undefined,
+    );
+    assertEquals(await textOf(client, ["hkeys", "h"]), ["c"]);
+    assertMatch(
+      helpText(importOptions).replace(/\s+/g, " "),
+      /--replace .*the rows of a key in CSV must follow each other/,
+    );
+  },
+);
 
 Deno.test("a key that was sent in part is named when the input ends", async () => {
   await withServers(1, async (_, [addr]) => {
