@@ -22,7 +22,7 @@ import { commandOf } from "../client/reply_delay.ts";
 import type { ReplyError } from "../errors.ts";
 import { clientOptions } from "../role/option_tables.ts";
 import { printable } from "../terminal/printable_text.ts";
-import { LOCAL_COMMANDS, usage } from "./help.ts";
+import { LOCAL_COMMANDS, usage, wrap } from "./help.ts";
 import { nearestNames } from "./spelling.ts";
 
 /** The place where the command was typed: as arguments of the program, in a line of a pipe, or at the prompt. */
@@ -36,10 +36,15 @@ type Words = readonly (string | Uint8Array)[];
  *
  * @param words the command that was refused
  * @param place where it was typed
+ * @param columns the width of the terminal, whose lines break between words; infinite for a file or a pipe
  */
-export function adviceFor(words: Words, error: ReplyError, place: Place): string {
-  return linesFor(words, error, place).map((line) => printable(line).replaceAll("\n", " ") + "\n").join("");
+export function adviceFor(words: Words, error: ReplyError, place: Place, columns = Infinity): string {
+  return linesFor(words, error, place).flatMap((line) => {
+    return wrap(printable(line).replaceAll("\n", " ").split(" "), columns, "", FOLLOWING_INDENT);
+  }).map((line) => `${line}\n`).join("");
 }
+
+const FOLLOWING_INDENT = "    ";
 
 function linesFor(words: Words, error: ReplyError, place: Place): string[] {
   if (error.code === "ERR") return linesForText(words, error.message, place);

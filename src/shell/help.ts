@@ -228,7 +228,7 @@ function titled(
  * terminals add an empty one. An item breaks at its own blanks only if it is too long for a line, and a word never
  * breaks.
  */
-function wrap(items: readonly string[], width: number, first: string, following: string): string[] {
+export function wrap(items: readonly string[], width: number, first: string, following: string): string[] {
   const lines: string[] = [];
   let line = first;
   let isEmpty = true;

@@ -270,7 +270,8 @@ class InteractiveShell {
     if (text !== undefined) return await this.#show(this.#settings.format === "json" ? `${toJson(text)}\n` : text);
     // The advice for the command itself is what helps here.
     const unknown = new ReplyError("ERR", `unknown command '${topic}'`);
-    this.#print(`No help for "${printable(topic)}"\n${adviceFor([topic], unknown, "prompt")}`);
+    const hint = adviceFor([topic], unknown, "prompt", terminalSize().columns);
+    this.#print(`No help for "${printable(topic)}"\n${hint}`);
   }
 
   /** Sends a command and shows its reply. Resolves to `false` when the connection is lost. */
@@ -308,7 +309,7 @@ class InteractiveShell {
     } catch (error) {
       if (error instanceof ReplyError) {
         this.#transaction.note(words, error);
-        const hint = format === "human" ? adviceFor(words, error, "prompt") : "";
+        const hint = format === "human" ? adviceFor(words, error, "prompt", terminalSize().columns) : "";
         this.#print(formatError(error, format, colours) + hint);
         return true;
       }

@@ -234,7 +234,10 @@ async function reportingRefusals(
     if (error instanceof RangeError) throw new UsageError(error.message, { cause: error });
     if (!(error instanceof ReplyError)) throw error;
     const { adviceFor } = await import("./advice.ts");
-    const text = formatError(error, format, colours) + (format === "json" ? "" : adviceFor(words, error, "call"));
+    const output = format === "raw" ? Deno.stderr : Deno.stdout;
+    const columns = output.isTerminal() ? terminalSize().columns : undefined;
+    const advice = format === "json" ? "" : adviceFor(words, error, "call", columns);
+    const text = formatError(error, format, colours) + advice;
     if (format === "raw") writeError(text);
     else await print(text);
     return Status.Refused;

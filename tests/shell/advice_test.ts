@@ -127,3 +127,23 @@ Deno.test("no advice has characters that a terminal would obey, or further lines
 function unknownCommandError(word: string): ReplyError {
   return new ReplyError("ERR", `unknown command '${word}', with args beginning with: `);
 }
+
+Deno.test("adviceFor() breaks lines between words at every width, and not at all for a file", () => {
+  const refusals = [
+    ...COMMANDS.map(({ name }) => [name, "wrong number of arguments"] as const),
+    ...["zadd", "eval", "sett", "nosuch"].map((name) => [name, "unknown command"] as const),
+  ];
+  for (const [name, message] of refusals) {
+    const error = new ReplyError("ERR", message);
+    const whole = adviceFor([name], error, "prompt");
+    assertMatch(whole, /^[^\n]+\n$/);
+    for (const columns of [20, 80, 1000]) {
+      const lines = adviceFor([name], error, "prompt", columns).trimEnd().split("\n").map((line) => line.trimEnd());
+      assertEquals(lines.map((line) => line.trim()).join(" "), whole.trimEnd());
+      // A word that is longer than a line stays whole.
+      for (const line of lines) assert(line.length < columns || !line.trim().includes(" "), line);
+    }
+  }
+  const usage = adviceFor(["set"], new ReplyError("ERR", "syntax error"), "prompt", 80);
+  assertMatch(usage, /^usage: set key value [^\n]+\n {4}[^ \n][^\n]*\n/);
+});
