@@ -34,7 +34,7 @@ const EMOJI_MODIFIER = /[\u{1f3fb}-\u{1f3ff}]/u;
 /** The most characters that are segmented at a time. */
 const RUN_MAX_CHARACTERS = 1_024;
 
-/** It is made on first use, since that loads tables for 25 ms, which a single command does not need. */
+/** The splitter of text, made on first use: it loads tables for 25 ms, which a single command does not need. */
 let segmenter: Intl.Segmenter | undefined;
 
 function clustersIn(text: string): Intl.Segments {
