@@ -34,7 +34,13 @@ const EMOJI_MODIFIER = /[\u{1f3fb}-\u{1f3ff}]/u;
 /** The most characters that are segmented at a time. */
 const RUN_MAX_CHARACTERS = 1_024;
 
-const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+/** The splitter of text, made on first use: it loads tables for 25 ms, which a single command does not need. */
+let segmenter: Intl.Segmenter | undefined;
+
+function clustersIn(text: string): Intl.Segments {
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: "grapheme" });
+  return segmenter.segment(text);
+}
 
 /** Returns the text of `bytes`, from which {@linkcode encodeTyped} makes the same bytes. */
 export function decodeTyped(bytes: Uint8Array): string {
@@ -137,7 +143,7 @@ export function visitClusters(text: string, start: number, end: number, visit: (
       continue;
     }
     let length = 0;
-    for (const { segment, index } of segmenter.segment(text.slice(at, runEnd))) {
+    for (const { segment, index } of clustersIn(text.slice(at, runEnd))) {
       const from = at + index;
       visit(makeCluster(segment, from));
       length = index + segment.length;
@@ -210,7 +216,7 @@ export function previousCluster(text: string, at: number): number {
   while (start > 0 && at - start < RUN_MAX_CHARACTERS && simpleColumns(text.charCodeAt(start)) === 0) start--;
   if (isWithinPair(text, start)) start--;
   let last = start;
-  for (const { index } of segmenter.segment(text.slice(start, at))) last = start + index;
+  for (const { index } of clustersIn(text.slice(start, at))) last = start + index;
   return last;
 }
 
@@ -218,7 +224,7 @@ export function previousCluster(text: string, at: number): number {
 export function nextCluster(text: string, at: number): number {
   if (at >= text.length) return text.length;
   if (standaloneColumns(text, at) > 0) return at + 1;
-  const [first] = segmenter.segment(text.slice(at, endOfRun(text, at)));
+  const [first] = clustersIn(text.slice(at, endOfRun(text, at)));
   return at + (first?.segment.length ?? 1);
 }
 
