@@ -990,6 +990,8 @@ export const BULK_LAST_REPLIES_MS = 1_000;
 export const PIPED_IN_FLIGHT_MAX_COUNT = 4_096;
 /** The most kinds of refusals, by code and command, about which one run of the piped client gives advice. */
 export const PIPED_ADVICE_MAX_COUNT = 100;
+/** The most databases of a file that a message about its import names, so that the message fits a screen. */
+export const DATABASES_NAMED_MAX_COUNT = 16;
 /**
  * The bytes of replies for a slow reader of the output beyond which the piped client reads no more replies. This
  * happens only when replies become much larger while many requests are in flight.

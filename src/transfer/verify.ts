@@ -6,6 +6,7 @@
 
 import { decodeText } from "../bytes.ts";
 import { UsageError } from "../errors.ts";
+import { DATABASES_NAMED_MAX_COUNT } from "../limits.ts";
 import { formatCount } from "../terminal/progress.ts";
 import { type EntryReader, InputError, Step } from "./entry_reader.ts";
 import { nameOf, timesOf } from "./import_report.ts";
@@ -101,7 +102,11 @@ export function parseDatabase(choice: string | undefined): number | undefined {
 
 /** Returns text for a message: databases with their numbers of keys. */
 export function describeDatabases({ keys }: Pick<Contents, "keys">): string {
-  return [...keys].sort(([a], [b]) => a - b).map(([db, count]) => `${formatCount(count)} in database ${db}`).join(", ");
+  const parts = [...keys].sort(([a], [b]) => a - b).map(([db, count]) => `${formatCount(count)} in database ${db}`);
+  const more = parts.length - DATABASES_NAMED_MAX_COUNT;
+  return more <= 0
+    ? parts.join(", ")
+    : `${parts.slice(0, DATABASES_NAMED_MAX_COUNT).join(", ")}, and some in ${formatCount(more)} others`;
 }
 
 /**
