@@ -54,7 +54,7 @@ Deno.test("the reference of the library builds without a warning, and has a page
   try {
     const { command } = denoJson.tasks.reference;
     const { code, stdout, stderr } = await runDeno(
-      command.replace(/^deno /, "").replace("--output=reference", `--output=${folder}`),
+      command.replace(/^.*\bdeno /, "").replace("--output=reference", `--output=${folder}`),
     );
     assertEquals({ code, stdout, stderr }, { code: 0, stdout: "", stderr: "" });
     assertStringIncludes(await Deno.readTextFile(join(folder, "index.html")), "inmem");
