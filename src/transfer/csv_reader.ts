@@ -21,8 +21,9 @@
 import { decodeText, parseInteger } from "../bytes.ts";
 import { LINE_SIZE_MAX_BYTES } from "../limits.ts";
 import { type ByteSource, SHORT } from "./byte_source.ts";
-import { EntryReader, InputError, NO_DEADLINE, Step, type ValueType } from "./entry_reader.ts";
+import { InputError, NO_DEADLINE, Step, type ValueType } from "./entry_reader.ts";
 import { Span } from "./span.ts";
+import { TextReader } from "./text_reader.ts";
 import { tooLarge } from "./value_sizes.ts";
 
 const [LF, CR, QUOTE, COMMA] = [0x0a, 0x0d, 0x22, 0x2c];
@@ -37,9 +38,7 @@ const TYPES: readonly string[] = ["string", "list", "set", "hash"];
 class RowError extends Error {}
 
 /** Reads a file of CSV. */
-export class CsvReader extends EntryReader {
-  readonly #source: ByteSource;
-  readonly #startMs = Date.now();
+export class CsvReader extends TextReader {
   /** The columns in the order of the file; empty until the first row is read. */
   #columns: readonly string[] = [];
   /** The fields of the present row, of which the first {@linkcode #fieldCount} are used. */
@@ -57,7 +56,6 @@ export class CsvReader extends EntryReader {
   /** The number of lines before the present row, and that of the lines in it. */
   #line = 0;
   #rowLines = 0;
-  #keyLine = 0;
   /** Whether the present row is not used yet. */
   #hasRow = false;
   #rowType: ValueType = "string";
@@ -65,39 +63,21 @@ export class CsvReader extends EntryReader {
   #isOpen = false;
 
   constructor(source: ByteSource) {
-    super();
-    this.#source = source;
+    super(source, `The row has more than ${LINE_SIZE_MAX_BYTES} bytes; perhaps a quote is not closed`);
   }
 
-  override get keyPosition(): number {
-    return this.#keyLine;
-  }
-
-  override describe(line: number): string {
-    return `${this.#source.name}, line ${line}`;
-  }
-
-  override get usedBytes(): number {
-    return this.#source.position;
-  }
-
-  override async advance(): Promise<void> {
-    const source = this.#source;
-    if (source.end - source.at > LINE_SIZE_MAX_BYTES) {
-      const problem = `The row has more than ${LINE_SIZE_MAX_BYTES} bytes; perhaps a quote is not closed`;
-      throw new InputError(problem, this.describe(this.#line + 1));
-    }
-    await source.fill();
+  protected override get nextLine(): number {
+    return this.#line + 1;
   }
 
   override next(): Step {
-    const { at } = this.#source;
+    const { at } = this.source;
     try {
       return this.#step();
     } catch (error) {
       if (error === SHORT) return Step.NeedsInput;
       if (!(error instanceof RowError)) throw error;
-      this.#source.at = at;
+      this.source.at = at;
       throw new InputError(`The row cannot be used: ${error.message}`, this.describe(this.#line + 1), { cause: error });
     }
   }
@@ -118,7 +98,7 @@ export class CsvReader extends EntryReader {
       return this.#use(Step.Part);
     }
     this.type = this.#rowType;
-    this.#keyLine = this.#line + 1;
+    this.keyLine = this.#line + 1;
     this.key.point(row.key.bytes, row.key.start, row.key.length);
     this.deadlineMs = this.#deadline();
     if (this.type === "string") return this.#use(Step.String);
@@ -140,8 +120,8 @@ export class CsvReader extends EntryReader {
   }
 
   #readHeader(): void {
-    const { bytes, at, end } = this.#source;
-    if (end - at >= 3 && bytes[at] === 0xef && bytes[at + 1] === 0xbb && bytes[at + 2] === 0xbf) this.#source.at += 3;
+    const { bytes, at, end } = this.source;
+    if (end - at >= 3 && bytes[at] === 0xef && bytes[at + 1] === 0xbb && bytes[at + 2] === 0xbf) this.source.at += 3;
     if (!this.#readFields()) throw new RowError("the input is empty: expected a row with the names of the columns");
     const names = this.#fields.slice(0, this.#fieldCount).map((field) => field.text().trim().toLowerCase());
     for (const [index, name] of names.entries()) {
@@ -183,7 +163,7 @@ export class CsvReader extends EntryReader {
 
   /** Reads the fields of a row; returns `false` at the end of the input. */
   #readFields(): boolean {
-    const source = this.#source;
+    const source = this.source;
     const start = source.at;
     const { bytes, end } = source;
     if (start === end) {
@@ -209,7 +189,7 @@ export class CsvReader extends EntryReader {
 
   /** Reads a field without quotes, and returns where it ends. */
   #plain(field: Span, start: number, rowStart: number): number {
-    const { bytes, end } = this.#source;
+    const { bytes, end } = this.source;
     let at = start;
     for (; at < end; at++) {
       const byte = bytes[at]!;
@@ -217,19 +197,19 @@ export class CsvReader extends EntryReader {
       if (byte === CR && this.#isLineEnd(at, rowStart)) break;
       if (byte === QUOTE) throw this.#quoteError("has a quote, and does not begin with one");
     }
-    if (at === end && !this.#source.isEnded) this.#source.shortFrom(rowStart);
+    if (at === end && !this.source.isEnded) this.source.shortFrom(rowStart);
     field.point(bytes, start, at - start);
     return at;
   }
 
   /** Reads a field after its quote, and returns where it ends. */
   #quoted(field: Span, start: number, rowStart: number): number {
-    const { bytes, end } = this.#source;
+    const { bytes, end } = this.source;
     let quoteCount = 0;
     let at = start;
     for (;; at += 2) {
       at = this.#indexOf(QUOTE, at, rowStart);
-      if (at + 1 === end && !this.#source.isEnded) this.#source.shortFrom(rowStart);
+      if (at + 1 === end && !this.source.isEnded) this.source.shortFrom(rowStart);
       if (at + 1 === end || bytes[at + 1] !== QUOTE) break;
       quoteCount++;
     }
@@ -244,7 +224,7 @@ export class CsvReader extends EntryReader {
 
   /** Returns the place of the next byte of a kind, which there must be in a quoted field. */
   #indexOf(byte: number, at: number, rowStart: number): number {
-    const source = this.#source;
+    const source = this.source;
     const found = source.bytes.indexOf(byte, at);
     if (found >= 0 && found < source.end) return found;
     if (!source.isEnded) source.shortFrom(rowStart);
@@ -253,9 +233,9 @@ export class CsvReader extends EntryReader {
 
   /** Returns whether a CR with a LF is at a place. */
   #isLineEnd(at: number, rowStart: number): boolean {
-    const { bytes, end, isEnded } = this.#source;
+    const { bytes, end, isEnded } = this.source;
     if (bytes[at] !== CR) return false;
-    if (at + 1 === end && !isEnded) this.#source.shortFrom(rowStart);
+    if (at + 1 === end && !isEnded) this.source.shortFrom(rowStart);
     return at + 1 === end || bytes[at + 1] === LF;
   }
 
@@ -269,7 +249,7 @@ export class CsvReader extends EntryReader {
     const { expires_at, ttl_ms } = this.#row;
     if (expires_at.length > 0 && ttl_ms.length > 0) throw new RowError("it has expires_at and ttl_ms");
     if (expires_at.length > 0) return milliseconds("expires_at", expires_at);
-    return ttl_ms.length > 0 ? this.#startMs + milliseconds("ttl_ms", ttl_ms) : NO_DEADLINE;
+    return ttl_ms.length > 0 ? this.startMs + milliseconds("ttl_ms", ttl_ms) : NO_DEADLINE;
   }
 }
 

@@ -24,8 +24,9 @@
 import { messageOf } from "../errors.ts";
 import { LINE_SIZE_MAX_BYTES } from "../limits.ts";
 import { type ByteSource, SHORT } from "./byte_source.ts";
-import { EntryReader, InputError, NO_DEADLINE, Step, type ValueType } from "./entry_reader.ts";
+import { InputError, NO_DEADLINE, Step, type ValueType } from "./entry_reader.ts";
 import { Span } from "./span.ts";
+import { TextReader } from "./text_reader.ts";
 import { tooLarge } from "./value_sizes.ts";
 
 const LF = 0x0a;
@@ -41,14 +42,10 @@ class LineError extends Error {}
 type Part = readonly [field: unknown, value: unknown];
 
 /** Reads a file of JSON lines. */
-export class JsonLinesReader extends EntryReader {
-  readonly #source: ByteSource;
-  readonly #startMs = Date.now();
+export class JsonLinesReader extends TextReader {
   readonly #other = new Span();
   /** The number of the present line. */
   #line = 0;
-  /** The line where the present key begins. */
-  #keyLine = 0;
   /** The parts of the present line, and the next one. */
   #parts: readonly Part[] = [];
   #next = 0;
@@ -58,29 +55,11 @@ export class JsonLinesReader extends EntryReader {
   #hasMore = false;
 
   constructor(source: ByteSource) {
-    super();
-    this.#source = source;
+    super(source, `The line has more than ${LINE_SIZE_MAX_BYTES} bytes`);
   }
 
-  override get keyPosition(): number {
-    return this.#keyLine;
-  }
-
-  override describe(line: number): string {
-    return `${this.#source.name}, line ${line}`;
-  }
-
-  override get usedBytes(): number {
-    return this.#source.position;
-  }
-
-  override async advance(): Promise<void> {
-    const source = this.#source;
-    if (source.end - source.at > LINE_SIZE_MAX_BYTES) {
-      const problem = `The line has more than ${LINE_SIZE_MAX_BYTES} bytes`;
-      throw new InputError(problem, this.describe(this.#line + 1));
-    }
-    await source.fill();
+  protected override get nextLine(): number {
+    return this.#line + 1;
   }
 
   override next(): Step {
@@ -126,7 +105,7 @@ export class JsonLinesReader extends EntryReader {
 
   /** Reads a line without blanks at its ends; `undefined` at the end of the input. */
   #readLine(): string | undefined {
-    const source = this.#source;
+    const source = this.source;
     const start = source.at;
     let end = source.bytes.indexOf(LF, start);
     if (end < 0 || end >= source.end) {
@@ -165,7 +144,7 @@ export class JsonLinesReader extends EntryReader {
     this.#hasMore = hasMore;
     this.type = type as ValueType;
     if (!isContinued) {
-      this.#keyLine = this.#line;
+      this.keyLine = this.#line;
       this.deadlineMs = this.#deadline(entry);
     }
     if (type === "string" && !isContinued && !hasMore) {
@@ -187,7 +166,7 @@ export class JsonLinesReader extends EntryReader {
         throw new LineError(`its "${name}" is ${JSON.stringify(value)}: expected whole milliseconds`);
       }
     }
-    if (typeof ttlMs === "number") return this.#startMs + ttlMs;
+    if (typeof ttlMs === "number") return this.startMs + ttlMs;
     return typeof expiresAt === "number" ? expiresAt : NO_DEADLINE;
   }
 }

@@ -127,7 +127,7 @@ systemTest("proxy plan refuses wrong options and lists in one line with status 2
     [["--servers"], ["--servers without a value"]],
     [["--form", good], ["did you mean --from?"]],
     [["--addr", "127.0.0.1:0"], ["--addr"]],
-    [["--json=yes"], ["--json takes no value"]],
+    [["--json=maybe"], ['Cannot use --json "maybe"', "expected yes or no"]],
     [[good], [`"${good}": expected options only`]],
     [["--from", good, "--from", good], ["--from 2 times"]],
   ];
