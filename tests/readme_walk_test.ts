@@ -28,8 +28,8 @@ first() {
   for _ in $(seq 300); do grep -q "$2" "../$1.out" && return; sleep 0.1; done
   echo "no \\"$2\\":"; cat "../$1.out"; exit 1
 }
-# In the second one: runs a block, and prints what it prints.
-second() { echo "== $1"; bash "../$1" 2> /dev/null < /dev/null; }
+# In the second one: runs a block, and prints what it prints. A block sees what an earlier one exported.
+second() { echo "== $1"; . "../$1" 2> /dev/null < /dev/null; }
 # Ctrl-C in the first terminal. The brackets of a pattern keep this script itself, whose text it is in, from matching.
 interrupt() { pkill -INT -f "$1"; for _ in $(seq 100); do pgrep -f "$1" > /dev/null || return; sleep 0.1; done; exit 1; }
 first server "listening on"
