@@ -17,6 +17,7 @@ ARG DENORT_BIN=
 # A file that a pattern does not find is not missed.
 COPY deno.json deno.lock denor[t] ./
 COPY src src
+COPY .packaging/node_defaults.ts .packaging/node_defaults.ts
 RUN if [ -n "$DENORT_BIN" ]; then export DENORT_BIN="$PWD/$DENORT_BIN"; else unset DENORT_BIN; fi; \
   npx -y deno@2.7.11 task compile
 
