@@ -248,8 +248,8 @@ systemTest(
     });
 
     await test.step("debug sleep blocks for its time, also in a transaction", async () => {
-      await client.expect(["--timeout", "900ms", "debug", "sleep", "1.2"], 0, "OK\n");
-      await client.piped("multi\ndebug sleep 1.2\nexec\n", ["--timeout", "900ms"], 0, "OK\nQUEUED\nOK\n");
+      await client.expect(["--timeout", "3s", "debug", "sleep", "3.3"], 0, "OK\n");
+      await client.piped("multi\ndebug sleep 3.3\nexec\n", ["--timeout", "3s"], 0, "OK\nQUEUED\nOK\n");
     });
 
     await test.step("Ctrl-C ends a blocking command, the end of the server ends it with 1, and a lost server with 3", async () => {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { SLOTS_COUNT } from "../../limits.ts";
 import { formatSize } from "../../role/quantities.ts";
 import type { Colours, Style } from "../../terminal/colours.ts";
 import { printableLine } from "../../terminal/printable_text.ts";
@@ -40,7 +41,7 @@ const COLUMNS: readonly ServerColumn[] = [
     },
   },
   numbers("weight", 0, ({ weight }) => weight, String),
-  numbers("slots", 6, ({ slotsPercent }) => slotsPercent, (percent) => `${percent.toFixed(2)} %`),
+  numbers("slots", 6, ({ slots }) => slots, (slots) => `${(slots * 100 / SLOTS_COUNT).toFixed(2)} %`),
   {
     ...numbers("lent", 4, ({ slotsLent }) => slotsLent, String),
     cell: ({ slotsLent }) => ({ text: show(slotsLent, String), style: slotsLent ? "warning" : undefined }),
