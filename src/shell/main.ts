@@ -18,7 +18,16 @@ import { ConnectionError, ReplyError, StartError, UsageError } from "../errors.t
 import { clientOptions } from "../role/option_tables.ts";
 import { helpText as optionsHelp, type OptionValues } from "../role/options.ts";
 import { stateFolder } from "../role/state_folder.ts";
-import { askIfWanted, connectTo, linkTo, resolveTarget, settingsOf, type Target } from "../target/connect.ts";
+import {
+  askIfWanted,
+  connectTo,
+  isPlaintext,
+  linkTo,
+  resolveTarget,
+  settingsOf,
+  type Target,
+} from "../target/connect.ts";
+import { Status } from "../target/exit_status.ts";
 import { failureText } from "../target/failure_text.ts";
 import { QuestionEnded } from "../target/question_ended.ts";
 import { parseTargetOptions } from "../target/target_values.ts";
@@ -32,7 +41,6 @@ import { terminalLook } from "./human.ts";
 import { isListening, isWatching } from "./live/live_words.ts";
 import { liveModeOf } from "./live/mode.ts";
 import { readInput, sendOne, type Words } from "./one_command.ts";
-import { Status } from "./status.ts";
 
 /** How the replies of this call are shown. */
 interface View {
@@ -52,7 +60,7 @@ export async function clientMain(argv: readonly string[]): Promise<number> {
   let plaintext = false;
   try {
     const { values, positional, given } = await parseTargetOptions(clientOptions, argv);
-    plaintext = values.plaintext || values.addr.plaintext === true;
+    plaintext = isPlaintext(values);
     if (values.help) return await print(optionsHelp(clientOptions) + COMMANDS_HINT);
     const format: Format = values.json ? "json" : Deno.stdout.isTerminal() && !values.raw ? "human" : "raw";
     if (positional[0]?.toLowerCase() === "help") return await printHelp(positional.slice(1), format);

@@ -50,7 +50,7 @@ import { isListening } from "./live/live_words.ts";
 import { PendingLines } from "./pending_lines.ts";
 import { PipedErrors } from "./piped_errors.ts";
 import { ReplyOutput } from "./reply_output.ts";
-import { Status } from "./status.ts";
+import { Status } from "../target/exit_status.ts";
 import { tokenize } from "./tokenizer.ts";
 
 /** The streams that the piped client reads and writes. */

@@ -64,7 +64,7 @@ export function resolveTarget(values: TargetValues): Target {
   if (values.plaintext && addr.plaintext === false) {
     throw new UsageError("Cannot use --plaintext with this URL: it requires TLS");
   }
-  const plaintext = values.plaintext || addr.plaintext === true;
+  const plaintext = isPlaintext(values);
   if (plaintext && !isLoopback(addr.hostname) && addr.hostname !== "0.0.0.0" && addr.hostname !== "::") {
     const cure = addr.plaintext === true ? "; inmems:// and rediss:// use TLS" : "";
     throw new UsageError(`Cannot talk to "${addr.hostname}" without TLS: expected a loopback address${cure}`);
@@ -78,6 +78,11 @@ export function resolveTarget(values: TargetValues): Target {
     passwords: addr.password === undefined ? readPasswords(values["password-file"]) : [addr.password],
     timeoutMs: timeout,
   };
+}
+
+/** Returns whether the options turn TLS off, by `--plaintext` or by the scheme of a URL. */
+export function isPlaintext({ plaintext, addr }: TargetValues): boolean {
+  return plaintext || addr.plaintext === true;
 }
 
 /**

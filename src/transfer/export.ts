@@ -8,13 +8,13 @@
  */
 
 import type { Client } from "../client/client.ts";
-import { ConnectionError, fileReason, InmemError, ReplyError, UsageError } from "../errors.ts";
+import { fileReason, InmemError, UsageError } from "../errors.ts";
 import { EXPORT_WRITE_BYTES } from "../limits.ts";
 import { helpText, type OptionValues } from "../role/options.ts";
 import { exportOptions } from "../role/transfer_options.ts";
-import { connectAs } from "../target/connect.ts";
+import { connectAs, isPlaintext } from "../target/connect.ts";
+import { exitStatusOf, Status } from "../target/exit_status.ts";
 import { failureText } from "../target/failure_text.ts";
-import { QuestionEnded } from "../target/question_ended.ts";
 import { parseTargetOptions } from "../target/target_values.ts";
 import { printable } from "../terminal/printable_text.ts";
 import { formatCount, formatDuration, ProgressLine } from "../terminal/progress.ts";
@@ -25,9 +25,6 @@ import { JsonLinesWriter } from "./json_lines_writer.ts";
 
 type Values = OptionValues<typeof exportOptions>;
 
-/** The exit statuses. */
-const Status = { Done: 0, Refused: 1, Usage: 2, NoConnection: 3 } as const;
-
 /**
  * Runs `inmem export`.
  *
@@ -35,10 +32,10 @@ const Status = { Done: 0, Refused: 1, Usage: 2, NoConnection: 3 } as const;
  * @returns the exit status: 0 done, 1 the server refused a command, 2 wrong usage or output, 3 no connection
  */
 export async function exportMain(argv: readonly string[]): Promise<number> {
-  let isPlaintext = false;
+  let plaintext = false;
   try {
     const { values, positional } = await parseTargetOptions(exportOptions, argv);
-    isPlaintext = values.plaintext || values.addr.plaintext === true;
+    plaintext = isPlaintext(values);
     if (values.help) {
       console.log(helpText(exportOptions).trimEnd());
       return Status.Done;
@@ -51,11 +48,8 @@ export async function exportMain(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof ReadEnoughError) return Status.Done;
     if (!(error instanceof InmemError)) throw error;
-    console.error(`inmem export: ${printable(failureText(error, isPlaintext))}`);
-    if (error instanceof QuestionEnded) return error.exitStatus;
-    if (error instanceof ConnectionError) return Status.NoConnection;
-    if (error instanceof ReplyError) return Status.Refused;
-    return Status.Usage;
+    console.error(`inmem export: ${printable(failureText(error, plaintext))}`);
+    return exitStatusOf(error) ?? Status.Usage;
   }
 }
 

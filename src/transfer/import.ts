@@ -10,12 +10,12 @@
  */
 
 import type { ConnectionSettings } from "../client/client.ts";
-import { ConnectionError, fileReason, InmemError, ReplyError, StartError, UsageError } from "../errors.ts";
+import { fileReason, InmemError, UsageError } from "../errors.ts";
 import { helpText, type OptionValues } from "../role/options.ts";
 import { importOptions } from "../role/transfer_options.ts";
-import { askIfWanted, resolveTarget, settingsOf } from "../target/connect.ts";
+import { askIfWanted, isPlaintext, resolveTarget, settingsOf } from "../target/connect.ts";
+import { exitStatusOf, Status } from "../target/exit_status.ts";
 import { failureText } from "../target/failure_text.ts";
-import { QuestionEnded } from "../target/question_ended.ts";
 import { parseTargetOptions } from "../target/target_values.ts";
 import { printable } from "../terminal/printable_text.ts";
 import { formatCount, formatDuration, ProgressLine } from "../terminal/progress.ts";
@@ -39,8 +39,8 @@ import {
 type Values = OptionValues<typeof importOptions>;
 type Format = "rdb" | "jsonl" | "csv";
 
-/** The exit statuses. */
-const Status = { Done: 0, Refused: 1, Usage: 2, NoConnection: 3, Interrupted: 130 } as const;
+/** The exit status after Ctrl-C, as shells have it. */
+const INTERRUPTED = 130;
 
 /**
  * Runs `inmem import`.
@@ -52,10 +52,10 @@ const Status = { Done: 0, Refused: 1, Usage: 2, NoConnection: 3, Interrupted: 13
 export async function importMain(argv: readonly string[]): Promise<number> {
   const report = new ImportReport();
   let isBegun = false;
-  let isPlaintext = false;
+  let plaintext = false;
   try {
     const { values, positional } = await parseTargetOptions(importOptions, argv);
-    isPlaintext = values.plaintext || values.addr.plaintext === true;
+    plaintext = isPlaintext(values);
     if (values.help) {
       console.log(helpText(importOptions).trimEnd());
       return Status.Done;
@@ -66,19 +66,19 @@ export async function importMain(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (!(error instanceof InmemError)) throw error;
     const done = isBegun ? ` ${report.partText()}` : error instanceof InputError ? " Nothing was imported." : "";
-    const message = failureText(error, isPlaintext).replace(/\.$/, "");
+    const message = failureText(error, plaintext).replace(/\.$/, "");
     console.error(`inmem import: ${printable(done === "" ? message : `${message}.${done}`)}`);
     return statusOf(error);
   }
 }
 
 function statusOf(error: InmemError): number {
-  if (error instanceof QuestionEnded) return error.exitStatus;
-  if (error instanceof InterruptedError) return Status.Interrupted;
-  if (error instanceof ConnectionError) return Status.NoConnection;
-  if (error instanceof KeyRefusedError || error instanceof ReplyError) return Status.Refused;
-  if (error instanceof UsageError || error instanceof StartError || error instanceof InputError) return Status.Usage;
-  throw error;
+  if (error instanceof InterruptedError) return INTERRUPTED;
+  if (error instanceof KeyRefusedError) return Status.Refused;
+  if (error instanceof InputError) return Status.Usage;
+  const status = exitStatusOf(error);
+  if (status === undefined) throw error;
+  return status;
 }
 
 function fileOf(positional: readonly string[]): string {

@@ -7,7 +7,7 @@ import { LINE_SIZE_MAX_BYTES, PIPED_ADVICE_MAX_COUNT } from "../../src/limits.ts
 import { formatReply } from "../../src/shell/format.ts";
 import type { Sink } from "../../src/terminal/output.ts";
 import { type PipedOptions, runPiped } from "../../src/shell/piped.ts";
-import { Status } from "../../src/shell/status.ts";
+import { Status } from "../../src/target/exit_status.ts";
 import { FakeServer } from "../support/fake_server.ts";
 import type { FakeHandler } from "../support/fake_server.ts";
 import { pause } from "../support/pause.ts";

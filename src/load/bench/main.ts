@@ -16,12 +16,12 @@
  * @module
  */
 
-import { ConnectionError, InmemError, ReplyError, StartError, UsageError } from "../../errors.ts";
+import { InmemError, ReplyError, UsageError } from "../../errors.ts";
 import { benchOptions } from "../../role/bench_options.ts";
 import { helpText, type OptionValues } from "../../role/options.ts";
-import { askIfWanted, resolveTarget, type Target, targetSettings } from "../../target/connect.ts";
+import { askIfWanted, isPlaintext, resolveTarget, type Target, targetSettings } from "../../target/connect.ts";
+import { exitStatusOf, Status } from "../../target/exit_status.ts";
 import { failureText } from "../../target/failure_text.ts";
-import { QuestionEnded } from "../../target/question_ended.ts";
 import { parseTargetOptions } from "../../target/target_values.ts";
 import { printableLine } from "../../terminal/printable_text.ts";
 import { ProgressLine } from "../../terminal/progress.ts";
@@ -30,9 +30,6 @@ import { type Figures, headLines, limitOf, type ReportFormat, testLines } from "
 import type { Run } from "./run.ts";
 import { type LoadSettings, type Measurement, Side } from "./side.ts";
 import { DEFAULT_NAMES, type Workload, WORKLOADS } from "./workloads.ts";
-
-/** The exit statuses, which are those of `inmem client`. */
-const Status = { Done: 0, Refused: 1, Usage: 2, NoConnection: 3 } as const;
 
 type Values = OptionValues<typeof benchOptions>;
 
@@ -43,10 +40,10 @@ type Values = OptionValues<typeof benchOptions>;
  * @returns the exit status: 0 done, 1 a reply was wrong or refused, 2 wrong usage, 3 no connection
  */
 export async function benchMain(argv: readonly string[]): Promise<number> {
-  let isPlaintext = false;
+  let plaintext = false;
   try {
     const { values, positional } = await parseTargetOptions(benchOptions, argv);
-    isPlaintext = values.plaintext || values.addr.plaintext === true;
+    plaintext = isPlaintext(values);
     if (values.help) {
       console.log(helpText(benchOptions) + testsHelp());
       return Status.Done;
@@ -59,10 +56,8 @@ export async function benchMain(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (!(error instanceof InmemError) || error.code === "ASSERTION") throw error;
     const what = error instanceof ReplyError ? "Cannot load the server: " : "";
-    console.error(`inmem bench: ${what}${printableLine(failureText(error, isPlaintext))}`);
-    if (error instanceof QuestionEnded) return error.exitStatus;
-    if (error instanceof UsageError || error instanceof StartError) return Status.Usage;
-    return error instanceof ConnectionError ? Status.NoConnection : Status.Refused;
+    console.error(`inmem bench: ${what}${printableLine(failureText(error, plaintext))}`);
+    return exitStatusOf(error) ?? Status.Refused;
   }
 }
 
