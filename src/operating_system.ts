@@ -10,7 +10,7 @@
  * ```
  *
  * On macOS accepted sockets inherit TCP_NODELAY and SO_KEEPALIVE from the socket that listens, as on Linux (xnu,
- * `tcp_input`). Numbers are from the headers of both systems. Those of Linux are the same on x86-64 and arm64.
+ * `tcp_input`). Numbers are from the headers of both systems. On Linux they are the same for x86-64 and arm64.
  *
  * A feature that a system lacks is left out, and a role logs once which ones. Code that depends on a feature takes the
  * {@linkcode Platform} as a parameter, so that tests run the code for another system.

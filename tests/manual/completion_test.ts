@@ -54,13 +54,13 @@ function quote(text: string): string {
 function run(command: readonly string[], input: string): string[][] {
   const folder = Deno.makeTempDirSync();
   try {
-    Deno.mkdirSync(`${folder}/work`);
-    Deno.mkdirSync(`${folder}/work/a folder`);
-    Deno.writeTextFileSync(`${folder}/work/a-file`, "");
+    Deno.mkdirSync(`${folder}/here`);
+    Deno.mkdirSync(`${folder}/here/a folder`);
+    Deno.writeTextFileSync(`${folder}/here/a-file`, "");
     Deno.writeTextFileSync(`${folder}/input`, input);
     const { success, stdout, stderr } = new Deno.Command(command[0]!, {
       args: [...command.slice(1), `${folder}/input`],
-      cwd: `${folder}/work`,
+      cwd: `${folder}/here`,
       env: { HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder, TERM: "dumb" },
       stdin: "null",
     }).outputSync();
